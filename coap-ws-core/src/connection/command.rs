@@ -1,0 +1,315 @@
+//! Commands: what the application wants.
+
+use super::Connection;
+use crate::error::{CloseReason, Refused, RefusedWhy, SendError};
+use crate::exchange::ExchangeId;
+use crate::message::{Code, DISCLAIM_ALL, Encode, EncodeError, Encoder, OptionNumber, Response};
+use crate::phase::Step;
+use crate::ping::PingId;
+use crate::queue::{Lane, PushError};
+use crate::served::Responder;
+use crate::signaling::{self, Signal};
+use crate::storage::Storage;
+use crate::time::Instant;
+use core::time::Duration;
+
+/// How a request is to be treated.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct RequestOptions {
+    /// How long to wait for the response; [`Config::request_timeout`](crate::Config) where it
+    /// is `None`.
+    pub timeout: Option<Duration>,
+}
+
+impl RequestOptions {
+    /// Waits this long for the response.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> RequestOptions {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+/// What a Release says (RFC 8323 §5.5).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ReleaseOptions<'a> {
+    /// How long the peer is not to connect again, in whole seconds, at most 2^24 − 1.
+    pub hold_off: Duration,
+    /// Where the peer may connect instead: `host[:port]`, same scheme, 1 to 255 bytes each.
+    pub alternative_addresses: &'a [&'a str],
+    /// For people.
+    pub diagnostic: &'a str,
+}
+
+impl<'a> ReleaseOptions<'a> {
+    /// Says why, for people.
+    #[must_use]
+    pub const fn diagnostic(mut self, text: &'a str) -> ReleaseOptions<'a> {
+        self.diagnostic = text;
+        self
+    }
+
+    /// Asks the peer to stay away for a while.
+    #[must_use]
+    pub const fn hold_off(mut self, time: Duration) -> ReleaseOptions<'a> {
+        self.hold_off = time;
+        self
+    }
+
+    /// Names other addresses.
+    #[must_use]
+    pub const fn alternatives(mut self, addresses: &'a [&'a str]) -> ReleaseOptions<'a> {
+        self.alternative_addresses = addresses;
+        self
+    }
+}
+
+impl<S: Storage> Connection<S> {
+    /// Sends a request. It ends exactly once: with
+    /// [`Incoming::Response`](crate::Incoming::Response) or
+    /// [`Failed`](crate::Incoming::Failed), with
+    /// [`Event::Failed`](crate::Event::Failed) or [`Silent`](crate::Event::Silent), or by
+    /// [`cancel`](Connection::cancel).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; nothing has changed.
+    pub fn request(
+        &mut self,
+        now: Instant,
+        message: &impl Encode,
+        options: RequestOptions,
+    ) -> Result<ExchangeId, SendError> {
+        self.advance(now);
+        self.may_send()?;
+        if !message.code().is_request() {
+            return Err(SendError::NotARequest(message.code()));
+        }
+        let Ok(slot) = self.exchanges.vacancy() else {
+            self.wants_room = true;
+            return Err(SendError::TooManyExchanges);
+        };
+        let id = self.exchanges.preview(slot).ok_or(SendError::TooManyExchanges)?;
+        let limit = self.max_send();
+        let pushed = self.queue.push(Lane::Command, id.token().as_bytes(), message, limit);
+        let no_response = pushed.map_err(|error| self.send_error(error, limit))?;
+        let silent = no_response & DISCLAIM_ALL == DISCLAIM_ALL;
+        let timeout = options.timeout.unwrap_or(self.config.request_timeout);
+        let deadline = self.now.saturating_add(timeout);
+        self.exchanges.open(slot, id, deadline, silent);
+        self.set_deadline(deadline);
+        self.stats.requests_sent = self.stats.requests_sent.saturating_add(1);
+        Ok(id)
+    }
+
+    /// Answers a request of the peer. The response loses its No-Response option, and is not
+    /// sent at all where the request's No-Response bitmap covers its class (RFC 7967 §2.1).
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`], with the responder back; nothing has changed.
+    pub fn respond(
+        &mut self,
+        now: Instant,
+        responder: Responder,
+        message: &impl Encode,
+    ) -> Result<(), Refused> {
+        self.advance(now);
+        if !self.phase.is_live() {
+            return Err(Refused { responder, why: RefusedWhy::Closed });
+        }
+        let code = message.code();
+        if !code.is_response() {
+            return Err(Refused { responder, why: RefusedWhy::NotAResponse(code) });
+        }
+        let Some(back) = self.served.find(responder.id()) else {
+            return Err(Refused { responder, why: RefusedWhy::Expired });
+        };
+        if back.unwanted(code) {
+            self.stats.responses_suppressed = self.stats.responses_suppressed.saturating_add(1);
+        } else {
+            let limit = self.max_send();
+            let token = back.token.as_bytes();
+            let pushed = if token.is_empty() {
+                // Two bytes alone would not be heard by every peer (TOK-28).
+                self.queue.push(Lane::Command, token, &Padded::new(message), limit)
+            } else {
+                self.queue.push(Lane::Command, token, message, limit)
+            };
+            if let Err(error) = pushed {
+                let why = self.refused_why(error, limit);
+                return Err(Refused { responder, why });
+            }
+            self.stats.responses_sent = self.stats.responses_sent.saturating_add(1);
+        }
+        self.served.close(responder.id());
+        self.settle();
+        Ok(())
+    }
+
+    /// Whether a response of this class would be sent at all. Saves building one.
+    pub fn wants_response(&self, responder: &Responder, code: Code) -> bool {
+        self.served.find(responder.id()).is_some_and(|back| !back.unwanted(code))
+    }
+
+    /// Loses interest in a request: nothing will be told of it any more. Where it has not been
+    /// handed out yet, it is not sent. False where it was over already.
+    pub fn cancel(&mut self, now: Instant, exchange: ExchangeId) -> bool {
+        self.advance(now);
+        let cancelled = self.exchanges.cancel(exchange);
+        self.settle();
+        cancelled
+    }
+
+    /// Sends a Ping (RFC 8323 §5.4). With `custody` the Pong comes when all that was sent
+    /// before is processed (§5.4.1). It ends exactly once: with
+    /// [`Incoming::Pong`](crate::Incoming::Pong) or
+    /// [`Event::PingFailed`](crate::Event::PingFailed).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; nothing has changed. Four Pings may be unanswered.
+    pub fn ping(&mut self, now: Instant, custody: bool) -> Result<PingId, SendError> {
+        self.advance(now);
+        if !self.phase.is_live() {
+            return Err(SendError::Closed);
+        }
+        if !self.pings.has_vacancy() {
+            self.wants_room = true;
+            return Err(SendError::TooManyExchanges);
+        }
+        let id = self.queue_ping(Lane::Command, custody)?;
+        let deadline = self.now.saturating_add(self.config.ping_timeout);
+        self.pings.open(id, deadline);
+        self.set_deadline(deadline);
+        Ok(id)
+    }
+
+    pub(super) fn queue_ping(&mut self, lane: Lane, custody: bool) -> Result<PingId, SendError> {
+        let number = self.exchanges.next_number(0).ok_or(SendError::TooManyExchanges)?;
+        let id = PingId::new(number);
+        let limit = self.max_send();
+        let pushed = self.queue.push(lane, id.token().as_bytes(), &Signal::Ping { custody }, limit);
+        pushed.map_err(|error| self.send_error(error, limit))?;
+        Ok(id)
+    }
+
+    /// Asks for an orderly end (RFC 8323 §5.5): no new request leaves us, what is begun is
+    /// finished, the peer is to close. After `release_timeout` we close ourselves.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; nothing has changed. [`SendError::Releasing`] where we did so before.
+    pub fn release(&mut self, now: Instant, options: ReleaseOptions<'_>) -> Result<(), SendError> {
+        self.advance(now);
+        if !self.phase.is_live() {
+            return Err(SendError::Closed);
+        }
+        if self.phase.released_by_us() {
+            return Err(SendError::Releasing);
+        }
+        let whole = options.alternative_addresses.iter().all(|a| (1..=255).contains(&a.len()));
+        if !whole {
+            let option = OptionNumber::new(2);
+            return Err(SendError::Encode(EncodeError::OptionLength(option)));
+        }
+        let hold_off = u32::try_from(options.hold_off.as_secs()).unwrap_or(u32::MAX);
+        let text = if options.diagnostic.is_empty() { "bye" } else { options.diagnostic };
+        let limit = self.max_send();
+        let release = Signal::Release {
+            hold_off: hold_off.min(0x00ff_ffff),
+            alternatives: options.alternative_addresses,
+            diagnostic: signaling::cut(text, MAX_DIAGNOSTIC.min(limit.saturating_sub(8))),
+        };
+        let pushed = self.queue.push(Lane::Command, &[], &release, limit);
+        pushed.map_err(|error| self.send_error(error, limit))?;
+        self.step(Step::WeRelease);
+        let started = *self.timers.ours.get_or_insert(self.now);
+        self.set_deadline(started.saturating_add(self.config.release_timeout));
+        self.settle();
+        Ok(())
+    }
+
+    /// Ends the connection at once (RFC 8323 §5.6): Abort, then close 1002. What is in flight
+    /// fails.
+    pub fn abort(&mut self, now: Instant, diagnostic: &str) {
+        self.advance(now);
+        if !self.phase.is_live() {
+            return;
+        }
+        let text = if diagnostic.is_empty() { "aborted" } else { diagnostic };
+        self.queue_abort(None, text);
+        self.end(CloseReason::Aborted);
+        self.order_close(1002, "aborted");
+    }
+
+    fn may_send(&self) -> Result<(), SendError> {
+        if !self.phase.is_live() {
+            return Err(SendError::Closed);
+        }
+        if self.phase.may_request() { Ok(()) } else { Err(SendError::Releasing) }
+    }
+
+    fn send_error(&mut self, error: PushError, limit: usize) -> SendError {
+        match error {
+            PushError::NoRoom => {
+                self.wants_room = true;
+                SendError::NoRoom
+            }
+            PushError::TooLarge { .. } if self.peer.is_none() => SendError::AwaitingSettings,
+            PushError::TooLarge { size } => SendError::TooLarge { size, limit },
+            PushError::Encode(error) => SendError::Encode(error),
+        }
+    }
+
+    fn refused_why(&mut self, error: PushError, limit: usize) -> RefusedWhy {
+        match error {
+            PushError::NoRoom => {
+                self.wants_room = true;
+                RefusedWhy::NoRoom
+            }
+            PushError::TooLarge { size } => RefusedWhy::TooLarge { size, limit },
+            PushError::Encode(error) => RefusedWhy::Encode(error),
+        }
+    }
+}
+
+/// The longest diagnostic payload that we send, in bytes: a line of text.
+pub(super) const MAX_DIAGNOSTIC: usize = 80;
+
+/// A response to a request with an empty token: never exactly two bytes (TOK-28). Where it has
+/// neither option nor payload, a success gets its Max-Age and an error a text.
+struct Padded<'a, M> {
+    message: &'a M,
+    bare: bool,
+}
+
+impl<'a, M: Encode> Padded<'a, M> {
+    fn new(message: &'a M) -> Padded<'a, M> {
+        let mut nothing = [0; 0];
+        let mut probe = Encoder::new(&mut nothing, message.code(), &[]);
+        let bare = message.encode(&mut probe).is_ok() && probe.len() == 2;
+        Padded { message, bare }
+    }
+}
+
+impl<M: Encode> Encode for Padded<'_, M> {
+    fn code(&self) -> Code {
+        self.message.code()
+    }
+
+    fn encode(&self, out: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        if !self.bare {
+            return self.message.encode(out);
+        }
+        let code = self.message.code();
+        if code.is_error() {
+            return Response::error(code, code.name().unwrap_or("error")).encode(out);
+        }
+        // 2.01, 2.02 and 2.04 are not cacheable anyway; the others get what is the default.
+        let fixed = matches!(code, Code::CREATED | Code::DELETED | Code::CHANGED);
+        out.uint(OptionNumber::MAX_AGE, if fixed { 0 } else { 60 })
+    }
+}

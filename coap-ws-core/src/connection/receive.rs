@@ -1,0 +1,291 @@
+//! What happened: one message, one meaning.
+
+use super::Connection;
+use crate::error::{CloseReason, Flood, ResponseError, Violation};
+use crate::event::{Closing, Incoming, NotNow};
+use crate::exchange::Match;
+use crate::message::{Code, Encode, Kind, Message, Response, check_request, check_response};
+use crate::phase::Step;
+use crate::queue::Lane;
+use crate::served::{PeerToken, Return};
+use crate::signaling::{self, Abort, Release, Signal};
+use crate::storage::Storage;
+use crate::time::Instant;
+
+impl<S: Storage> Connection<S> {
+    /// One binary WebSocket message has come.
+    ///
+    /// What it means is returned, lent from `message`; `Ok(None)` where it means nothing to
+    /// the application: it was answered here, ignored, or ended the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`NotNow`] while [`wants_input`](Connection::wants_input) is false. Nothing has changed;
+    /// offer the same message again later.
+    pub fn handle_message<'m>(
+        &mut self,
+        now: Instant,
+        message: &'m [u8],
+    ) -> Result<Option<Incoming<'m>>, NotNow> {
+        self.advance(now);
+        if !self.phase.is_live() {
+            // After the end is decided no byte changes anything (WS-35, ABT-01).
+            return Ok(None);
+        }
+        if !self.queue.has_room() {
+            return Err(NotNow);
+        }
+        self.handle_alive(now);
+        self.stats.messages_received = self.stats.messages_received.saturating_add(1);
+        let incoming = self.take(message);
+        self.settle();
+        Ok(incoming.unwrap_or_else(|violation| {
+            self.violated(violation);
+            None
+        }))
+    }
+
+    /// A text message has come: Abort, then close 1003 (WS-21).
+    pub fn handle_text(&mut self, now: Instant) {
+        self.handle_violation(now, Violation::TextMessage);
+    }
+
+    /// The header of a message has come that is larger than
+    /// [`max_message_size`](crate::Limits::max_message_size): Abort, then close 1009 (CSM-17).
+    /// None of it need be read.
+    pub fn handle_oversized(&mut self, now: Instant) {
+        self.handle_violation(now, Violation::TooLarge);
+    }
+
+    /// The peer broke a rule that the framer below watches over: RFC 6455, or a flood of
+    /// control frames.
+    pub fn handle_violation(&mut self, now: Instant, violation: Violation) {
+        self.advance(now);
+        if self.phase.is_live() {
+            self.violated(violation);
+        }
+    }
+
+    /// A byte of the peer has come, if only of a frame that is not complete: it is alive
+    /// (PING-08, T54). [`handle_message`](Connection::handle_message) says so by itself.
+    pub fn handle_alive(&mut self, now: Instant) {
+        self.advance(now);
+        self.timers.heard = self.now;
+        self.timers.pinged = None;
+    }
+
+    /// The WebSocket connection has ended, or the transport has carried out our Close.
+    pub fn handle_closed(&mut self, now: Instant, how: Closing) {
+        self.advance(now);
+        let released = self.phase.released_by_us() || self.phase.released_by_peer();
+        let reason = match how {
+            // After a Release a missing Close is tolerated: libcoap sends none.
+            Closing::Frame(_) | Closing::EndOfStream | Closing::Done if released => {
+                CloseReason::Released
+            }
+            Closing::Frame(code) => CloseReason::ClosedByPeer(code.unwrap_or(1005)),
+            Closing::WriteStall => CloseReason::WriteStall,
+            Closing::Done | Closing::EndOfStream | Closing::Error => CloseReason::Lost,
+        };
+        self.end(reason);
+        self.gone();
+    }
+
+    fn take<'m>(&mut self, bytes: &'m [u8]) -> Result<Option<Incoming<'m>>, Violation> {
+        if bytes.len()
+            > self.config.limits.max_message_size.max(signaling::BASE_MESSAGE_SIZE) as usize
+        {
+            return Err(Violation::TooLarge);
+        }
+        let message = Message::parse(bytes).map_err(Violation::Format)?;
+        let kind = message.code().kind();
+        if kind == Kind::Empty {
+            // Ignored at any time, even before the CSM (FMT-10, CSM-09).
+            return self.empty();
+        }
+        let ending = matches!(message.code(), Code::RELEASE | Code::ABORT);
+        if self.peer.is_none() && message.code() != Code::CSM && !ending {
+            // Release and Abort are what they are, even first (CSM-10).
+            return Err(Violation::SettingsMissing);
+        }
+        if matches!(kind, Kind::Request | Kind::Signal) && PeerToken::new(message.token()).is_none()
+        {
+            // Responses may carry any token that we chose (FMT-08, TOK-20).
+            return Err(Violation::TokenTooLong { length: message.token().len() });
+        }
+        match kind {
+            Kind::Signal => self.signal(message),
+            Kind::Request => Ok(self.request_came(message)),
+            Kind::Response => self.response_came(message),
+            Kind::Reserved | Kind::Empty => Ok(self.reserved(&message)),
+        }
+    }
+
+    fn empty<'m>(&mut self) -> Result<Option<Incoming<'m>>, Violation> {
+        self.stats.empty_received = self.stats.empty_received.saturating_add(1);
+        if self.budgets.empty.spend(self.now, self.config.limits.empty) {
+            Ok(None)
+        } else {
+            Err(Violation::Flood(Flood::Empty))
+        }
+    }
+
+    fn signal<'m>(&mut self, message: Message<'m>) -> Result<Option<Incoming<'m>>, Violation> {
+        let code = message.code();
+        if code == Code::ABORT {
+            // Whatever else is in it, the connection is over; no Abort for an Abort (ABT-10).
+            self.end(CloseReason::AbortedByPeer);
+            self.order_close(1000, "aborted by peer");
+            return Ok(Some(Incoming::Abort(Abort::new(message))));
+        }
+        signaling::check(&message)
+            .map_err(|fault| Violation::CriticalSignalOption { code, option: fault.option })?;
+        match code {
+            Code::CSM => self.settings(&message).map(Some),
+            Code::PING => {
+                self.ping_came(&message);
+                Ok(None)
+            }
+            Code::PONG => {
+                let custody = signaling::custody(&message);
+                let ping = self.pings.answer(message.token());
+                Ok(ping.map(|ping| Incoming::Pong { ping, custody }))
+            }
+            Code::RELEASE => {
+                self.step(Step::TheyRelease);
+                let drain = *self.timers.theirs.get_or_insert(self.now);
+                self.set_deadline(drain.saturating_add(self.config.drain_timeout));
+                Ok(Some(Incoming::Release(Release::new(message))))
+            }
+            // Unassigned signals are ignored once their options are looked at (SIG-07).
+            _ => Ok(None),
+        }
+    }
+
+    fn settings<'m>(&mut self, message: &Message<'m>) -> Result<Incoming<'m>, Violation> {
+        if !self.budgets.settings.spend(self.now, self.config.limits.settings) {
+            return Err(Violation::Flood(Flood::Settings));
+        }
+        let minimum = self.config.limits.min_peer_message_size;
+        let settings = self.peer.unwrap_or_default().after(message, minimum);
+        let settings = settings.map_err(|fault| Violation::BadSetting(fault.option))?;
+        self.peer = Some(settings);
+        self.step(Step::Settings);
+        Ok(Incoming::Settings(settings))
+    }
+
+    /// Ping: the Pong has the identical token (PING-01); with Custody it waits (PING-03).
+    fn ping_came(&mut self, message: &Message<'_>) {
+        let Some(token) = PeerToken::new(message.token()) else { return };
+        let custody = signaling::custody(message);
+        let deadline = self.now.saturating_add(self.config.custody_timeout);
+        if custody && self.served.hold_pong(token, deadline) {
+            self.set_deadline(deadline);
+            return;
+        }
+        // Custody is stated only where it is true (PING-04).
+        let custody = custody && self.served.open_count() == 0;
+        self.answer(
+            token.as_bytes(),
+            &Signal::Pong { custody, blank: token.as_bytes().is_empty() },
+        );
+    }
+
+    fn request_came<'m>(&mut self, message: Message<'m>) -> Option<Incoming<'m>> {
+        let back = Return::of(&message)?;
+        self.stats.requests_received = self.stats.requests_received.saturating_add(1);
+        if !self.config.serves {
+            self.refuse(&back, Code::NOT_IMPLEMENTED, "no server here");
+            return None;
+        }
+        let limits = &self.config.limits;
+        if let Err(fault) = check_request(&message, self.config.understood, limits.max_options) {
+            self.refuse_option(&back, fault);
+            return None;
+        }
+        let deadline = self.now.saturating_add(self.config.answer_timeout);
+        match self.served.open(back, deadline) {
+            Ok(responder) => {
+                self.set_deadline(deadline);
+                Some(Incoming::Request { responder, message })
+            }
+            Err(_) => {
+                self.stats.requests_refused = self.stats.requests_refused.saturating_add(1);
+                self.refuse(&back, Code::SERVICE_UNAVAILABLE, "too many requests in flight");
+                None
+            }
+        }
+    }
+
+    fn refuse_option(&mut self, back: &Return, fault: crate::message::RequestFault) {
+        match fault.option {
+            Some(number) => {
+                let mut text = heapless::String::<64>::new();
+                let number = number.get();
+                // What does not fit is left out; the fault itself always fits.
+                let _ = core::fmt::write(&mut text, format_args!("{} ({number})", fault.text));
+                self.refuse(back, fault.code, &text);
+            }
+            None => self.refuse(back, fault.code, fault.text),
+        }
+    }
+
+    /// An error that the core answers by itself, unless it is disclaimed (NR-17).
+    pub(super) fn refuse(&mut self, back: &Return, code: Code, diagnostic: &str) {
+        if back.unwanted(code) {
+            return;
+        }
+        let room = self.max_send().saturating_sub(back.token.as_bytes().len()).saturating_sub(3);
+        let diagnostic = signaling::cut(diagnostic, room);
+        self.answer(back.token.as_bytes(), &Response::error(code, diagnostic));
+    }
+
+    /// Queues an automatic answer; room for it was seen to before the message was taken.
+    pub(super) fn answer(&mut self, token: &[u8], message: &impl Encode) {
+        let queued = self.queue.push(Lane::Automatic, token, message, self.max_send());
+        if queued.is_ok() {
+            self.stats.answered_by_core = self.stats.answered_by_core.saturating_add(1);
+        }
+    }
+
+    fn response_came<'m>(
+        &mut self,
+        message: Message<'m>,
+    ) -> Result<Option<Incoming<'m>>, Violation> {
+        self.stats.responses_received = self.stats.responses_received.saturating_add(1);
+        match self.exchanges.matches(message.token()) {
+            Match::Live(exchange) => {
+                self.exchanges.free(exchange);
+                let fault = check_response(&message, self.config.understood);
+                Ok(Some(match fault {
+                    Some(number) => {
+                        let error = ResponseError::CriticalOption(number);
+                        Incoming::Failed { exchange, error }
+                    }
+                    None => Incoming::Response { exchange, message },
+                }))
+            }
+            Match::Late => {
+                self.stats.responses_late = self.stats.responses_late.saturating_add(1);
+                Ok(None)
+            }
+            Match::Never => {
+                self.stats.responses_unmatched = self.stats.responses_unmatched.saturating_add(1);
+                if self.budgets.unmatched.spend(self.now, self.config.limits.unmatched) {
+                    Ok(None)
+                } else {
+                    Err(Violation::Flood(Flood::Unmatched))
+                }
+            }
+        }
+    }
+
+    /// A reserved class is never processed; where it names a request of ours, that request has
+    /// failed (CODE-05).
+    fn reserved<'m>(&mut self, message: &Message<'m>) -> Option<Incoming<'m>> {
+        self.stats.reserved_received = self.stats.reserved_received.saturating_add(1);
+        let Match::Live(exchange) = self.exchanges.matches(message.token()) else { return None };
+        self.exchanges.free(exchange);
+        Some(Incoming::Failed { exchange, error: ResponseError::ReservedCode(message.code()) })
+    }
+}

@@ -1,0 +1,276 @@
+//! The peer's requests: who is owed an answer, and which Pongs wait for those answers.
+
+use crate::event::Event;
+use crate::message::{Code, Message, disclaims, no_response};
+use crate::storage::{Full, Table};
+use crate::time::Instant;
+use core::fmt;
+use core::marker::PhantomData;
+
+/// Names one request of the peer on its connection; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId {
+    /// The number of its arrival, from 1.
+    arrival: u64,
+    slot: u32,
+}
+
+impl RequestId {
+    /// The number of its arrival on the connection, from 1.
+    pub const fn arrival(self) -> u64 {
+        self.arrival
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "request #{}", self.arrival)
+    }
+}
+
+/// The right, and the duty, to answer one request of the peer.
+///
+/// It cannot be cloned: a request has one response (CODE-15). One that is dropped leaves the
+/// peer waiting until the core answers 5.03 after `answer_timeout`.
+#[must_use = "a request that is not answered costs the peer its whole timeout"]
+#[derive(Debug, PartialEq, Eq)]
+pub struct Responder {
+    id: RequestId,
+}
+
+impl Responder {
+    /// Which request it answers.
+    pub const fn id(&self) -> RequestId {
+        self.id
+    }
+}
+
+/// A received token of at most [`MAX_TOKEN`] bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PeerToken {
+    bytes: [u8; MAX_TOKEN],
+    len: u8,
+}
+
+/// The longest token of a request that we take: what we advertise (RFC 8974 §2.2.1).
+pub(crate) const MAX_TOKEN: usize = 8;
+
+impl PeerToken {
+    /// `None` where the token is longer than we take.
+    pub(crate) fn new(token: &[u8]) -> Option<PeerToken> {
+        let mut bytes = [0; MAX_TOKEN];
+        bytes.get_mut(..token.len())?.copy_from_slice(token);
+        Some(PeerToken { bytes, len: u8::try_from(token.len()).ok()? })
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+}
+
+/// One place in the table.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Slot {
+    /// 0 where the slot is free.
+    arrival: u64,
+    deadline: Instant,
+    token: PeerToken,
+    no_response: u8,
+    /// Its time is up and the core has answered; to be told.
+    expired: bool,
+}
+
+/// What is needed to answer a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Return {
+    pub(crate) token: PeerToken,
+    no_response: u8,
+}
+
+impl Return {
+    /// The way back of a request that gets its answer at once.
+    pub(crate) fn of(message: &Message<'_>) -> Option<Return> {
+        let token = PeerToken::new(message.token())?;
+        Some(Return { token, no_response: no_response(message) })
+    }
+
+    /// Whether the request disclaims responses of this class (NR-02, NR-03).
+    pub(crate) fn unwanted(&self, code: Code) -> bool {
+        disclaims(self.no_response, code)
+    }
+}
+
+/// The peer's requests that are not answered yet.
+#[derive(Debug)]
+pub(crate) struct Served<T> {
+    table: T,
+    limit: usize,
+    arrivals: u64,
+    open: usize,
+    untold: usize,
+    pongs: [Option<WaitingPong>; MAX_WAITING_PONGS],
+    pings: u64,
+    slots: PhantomData<Slot>,
+}
+
+/// How many Pongs may wait for custody at a time; later Pings get a plain Pong at once.
+pub(crate) const MAX_WAITING_PONGS: usize = 4;
+
+/// A Pong that waits until every earlier request is answered (RFC 8323 §5.4.1; PING-03).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WaitingPong {
+    pub(crate) token: PeerToken,
+    /// The number of its Ping among those that wait.
+    order: u64,
+    /// The last request that came before the Ping.
+    after: u64,
+    pub(crate) deadline: Instant,
+}
+
+impl<T: Table<Slot>> Served<T> {
+    pub(crate) fn new(limit: usize) -> Served<T> {
+        Served {
+            table: T::new(),
+            limit: limit.min(T::CAPACITY),
+            arrivals: 0,
+            open: 0,
+            untold: 0,
+            pongs: [None; MAX_WAITING_PONGS],
+            pings: 0,
+            slots: PhantomData,
+        }
+    }
+
+    /// Takes a request in.
+    pub(crate) fn open(&mut self, back: Return, deadline: Instant) -> Result<Responder, Full> {
+        let free = self.table.slots().iter().position(|slot| slot.arrival == 0);
+        let index = match free {
+            Some(index) => index,
+            None => {
+                let index = self.table.slots().len();
+                self.table.grow(self.limit)?;
+                index
+            }
+        };
+        self.arrivals = self.arrivals.saturating_add(1);
+        let slot = self.table.slots_mut().get_mut(index).ok_or(Full)?;
+        let Return { token, no_response } = back;
+        *slot = Slot { arrival: self.arrivals, deadline, token, no_response, expired: false };
+        self.open = self.open.saturating_add(1);
+        let id = RequestId { arrival: self.arrivals, slot: u32::try_from(index).unwrap_or(0) };
+        Ok(Responder { id })
+    }
+
+    /// The way back of an open request.
+    pub(crate) fn find(&self, id: RequestId) -> Option<Return> {
+        let slot = self.table.slots().get(id.slot as usize)?;
+        let open = slot.arrival == id.arrival && !slot.expired;
+        open.then_some(Return { token: slot.token, no_response: slot.no_response })
+    }
+
+    /// The request is answered.
+    pub(crate) fn close(&mut self, id: RequestId) {
+        let slot = self.table.slots_mut().get_mut(id.slot as usize);
+        if let Some(slot) = slot.filter(|slot| slot.arrival == id.arrival && !slot.expired) {
+            *slot = Slot::default();
+            self.open = self.open.saturating_sub(1);
+        }
+    }
+
+    /// A request whose time is up, to be answered by the core.
+    pub(crate) fn due(&self, now: Instant) -> Option<RequestId> {
+        if self.open == 0 {
+            return None;
+        }
+        let due = |slot: &Slot| slot.arrival != 0 && !slot.expired && slot.deadline <= now;
+        let index = self.table.slots().iter().position(due)?;
+        let arrival = self.table.slots().get(index)?.arrival;
+        Some(RequestId { arrival, slot: u32::try_from(index).ok()? })
+    }
+
+    /// The core has answered it; the application is to be told.
+    pub(crate) fn expire(&mut self, id: RequestId) {
+        let slot = self.table.slots_mut().get_mut(id.slot as usize);
+        if let Some(slot) = slot.filter(|slot| slot.arrival == id.arrival && !slot.expired) {
+            slot.expired = true;
+            self.open = self.open.saturating_sub(1);
+            self.untold = self.untold.saturating_add(1);
+        }
+    }
+
+    /// The next request whose time was up.
+    pub(crate) fn poll(&mut self) -> Option<Event> {
+        if self.untold == 0 {
+            return None;
+        }
+        let index = self.table.slots().iter().position(|slot| slot.expired)?;
+        let slot = self.table.slots_mut().get_mut(index)?;
+        let id = RequestId { arrival: slot.arrival, slot: u32::try_from(index).ok()? };
+        *slot = Slot::default();
+        self.untold = self.untold.saturating_sub(1);
+        Some(Event::Expired(id))
+    }
+
+    /// Forgets everything: no answer will be sent any more.
+    pub(crate) fn clear(&mut self) {
+        self.table = T::new();
+        (self.open, self.untold) = (0, 0);
+        self.pongs = [None; MAX_WAITING_PONGS];
+    }
+
+    /// How many are not answered yet.
+    pub(crate) const fn open_count(&self) -> usize {
+        self.open
+    }
+
+    /// Makes a Pong wait for the requests that are open now; false where it need not wait, or
+    /// too many do already.
+    pub(crate) fn hold_pong(&mut self, token: PeerToken, deadline: Instant) -> bool {
+        if self.open == 0 {
+            return false;
+        }
+        self.pings = self.pings.saturating_add(1);
+        let pong = WaitingPong { token, order: self.pings, after: self.arrivals, deadline };
+        match self.pongs.iter_mut().find(|place| place.is_none()) {
+            Some(place) => {
+                *place = Some(pong);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The oldest Pong that need not wait any more, and whether custody can be stated.
+    pub(crate) fn ready_pong(&self, now: Instant) -> Option<(PeerToken, bool)> {
+        let pong = self.pongs.iter().flatten().min_by_key(|pong| pong.order)?;
+        let earlier =
+            |slot: &Slot| slot.arrival != 0 && !slot.expired && slot.arrival <= pong.after;
+        let done = !self.table.slots().iter().any(earlier);
+        (done || pong.deadline <= now).then_some((pong.token, done))
+    }
+
+    /// The oldest waiting Pong was sent.
+    pub(crate) fn pong_sent(&mut self) {
+        let oldest = self.pongs.iter().flatten().map(|pong| pong.order).min();
+        let place = self.pongs.iter_mut().find(|place| place.map(|pong| pong.order) == oldest);
+        if let Some(place) = place {
+            *place = None;
+        }
+    }
+
+    /// The earliest deadline that is after `now`.
+    pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let open = self.table.slots().iter().filter(|slot| slot.arrival != 0 && !slot.expired);
+        let pongs = self.pongs.iter().flatten().map(|pong| pong.deadline);
+        // What is due but has no room yet waits for room, not for time.
+        open.map(|slot| slot.deadline).chain(pongs).filter(|deadline| *deadline > now).min()
+    }
+
+    /// Gives back memory that an empty table does not need.
+    pub(crate) fn trim(&mut self) {
+        if self.open == 0 && self.untold == 0 {
+            self.table = T::new();
+        }
+    }
+}

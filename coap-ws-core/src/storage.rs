@@ -1,0 +1,212 @@
+//! Where a connection keeps its tables and its output: growing on a heap, or fixed.
+//!
+//! The state machine sees two things: a table is a slice of slots that can be asked to grow,
+//! the output is bytes that can be asked to grow. So one machine runs on both.
+
+use crate::{exchange, served};
+
+/// A storage for a [`Connection`](crate::Connection): [`Heap`] or [`Fixed`].
+///
+/// Sealed: what the slots are is the core's own business.
+pub trait Storage: sealed::Sealed {
+    #[doc(hidden)]
+    type Exchanges: Table<exchange::Slot>;
+    #[doc(hidden)]
+    type Requests: Table<served::Slot>;
+    #[doc(hidden)]
+    type Output: Buffer;
+}
+
+/// There is no room for more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+#[doc(hidden)]
+pub trait Table<T> {
+    /// The most slots there can be.
+    const CAPACITY: usize;
+    fn new() -> Self;
+    fn slots(&self) -> &[T];
+    fn slots_mut(&mut self) -> &mut [T];
+    /// Adds at least one slot, never beyond `limit`.
+    fn grow(&mut self, limit: usize) -> Result<(), Full>;
+}
+
+#[doc(hidden)]
+pub trait Buffer {
+    /// The most bytes there can be.
+    const CAPACITY: usize;
+    fn new() -> Self;
+    fn bytes(&self) -> &[u8];
+    fn bytes_mut(&mut self) -> &mut [u8];
+    /// Makes it at least `size` bytes, never beyond `limit`.
+    fn grow(&mut self, size: usize, limit: usize) -> Result<(), Full>;
+    /// Gives everything back.
+    fn release(&mut self);
+}
+
+/// Fixed storage, no heap: at most `EXCHANGES` requests of ours and `REQUESTS` of the peer's
+/// in flight, and `OUTPUT` bytes waiting to be sent. `OBSERVERS` bounds the observations that
+/// the peer may register (RFC 7641).
+///
+/// ```
+/// use coap_ws_core::{Config, Connection, Fixed, Side};
+/// type Node = Connection<Fixed<4, 4, 2, 1024>>;
+/// let node = Node::new(Config::fixed(Side::Acceptor, 512))?;
+/// assert!(core::mem::size_of_val(&node) < 2500);
+/// # Ok::<(), coap_ws_core::ConfigError>(())
+/// ```
+#[derive(Debug)]
+pub enum Fixed<
+    const EXCHANGES: usize,
+    const REQUESTS: usize,
+    const OBSERVERS: usize,
+    const OUTPUT: usize,
+> {}
+
+impl<const E: usize, const R: usize, const V: usize, const O: usize> sealed::Sealed
+    for Fixed<E, R, V, O>
+{
+}
+
+impl<const E: usize, const R: usize, const V: usize, const O: usize> Storage for Fixed<E, R, V, O> {
+    type Exchanges = heapless::Vec<exchange::Slot, E>;
+    type Requests = heapless::Vec<served::Slot, R>;
+    type Output = FixedBuffer<O>;
+}
+
+impl<T: Default, const N: usize> Table<T> for heapless::Vec<T, N> {
+    const CAPACITY: usize = N;
+
+    fn new() -> Self {
+        heapless::Vec::new()
+    }
+
+    fn slots(&self) -> &[T] {
+        self
+    }
+
+    fn slots_mut(&mut self) -> &mut [T] {
+        self
+    }
+
+    fn grow(&mut self, limit: usize) -> Result<(), Full> {
+        if self.len() >= limit {
+            return Err(Full);
+        }
+        self.push(T::default()).map_err(|_| Full)
+    }
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct FixedBuffer<const N: usize>([u8; N]);
+
+impl<const N: usize> Buffer for FixedBuffer<N> {
+    const CAPACITY: usize = N;
+
+    fn new() -> Self {
+        FixedBuffer([0; N])
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
+    fn grow(&mut self, size: usize, _limit: usize) -> Result<(), Full> {
+        if size <= N { Ok(()) } else { Err(Full) }
+    }
+
+    fn release(&mut self) {}
+}
+
+/// Storage that grows with need and gives back what it does not need.
+#[cfg(feature = "alloc")]
+#[derive(Debug)]
+pub enum Heap {}
+
+#[cfg(feature = "alloc")]
+mod heap {
+    use super::{Buffer, Full, Heap, Storage, Table, sealed};
+    use crate::{exchange, served};
+    use alloc::vec::Vec;
+    use smallvec::{Array, SmallVec};
+
+    impl sealed::Sealed for Heap {}
+
+    impl Storage for Heap {
+        type Exchanges = SmallVec<[exchange::Slot; 2]>;
+        type Requests = SmallVec<[served::Slot; 2]>;
+        type Output = Vec<u8>;
+    }
+
+    impl<A: Array> Table<A::Item> for SmallVec<A>
+    where
+        A::Item: Default,
+    {
+        const CAPACITY: usize = usize::MAX;
+
+        fn new() -> Self {
+            SmallVec::new()
+        }
+
+        fn slots(&self) -> &[A::Item] {
+            self
+        }
+
+        fn slots_mut(&mut self) -> &mut [A::Item] {
+            self
+        }
+
+        fn grow(&mut self, limit: usize) -> Result<(), Full> {
+            let target = self.len().saturating_mul(2).max(self.inline_size()).min(limit);
+            let more = target.saturating_sub(self.len());
+            if more == 0 {
+                return Err(Full);
+            }
+            // An allocator that says no is a table that is full, not an abort (T91).
+            self.try_reserve_exact(more).map_err(|_| Full)?;
+            self.resize_with(target, Default::default);
+            Ok(())
+        }
+    }
+
+    impl Buffer for Vec<u8> {
+        const CAPACITY: usize = usize::MAX;
+
+        fn new() -> Self {
+            Vec::new()
+        }
+
+        fn bytes(&self) -> &[u8] {
+            self
+        }
+
+        fn bytes_mut(&mut self) -> &mut [u8] {
+            self
+        }
+
+        fn grow(&mut self, size: usize, limit: usize) -> Result<(), Full> {
+            if size > limit {
+                return Err(Full);
+            }
+            let target = self.len().saturating_mul(2).max(64).max(size).min(limit);
+            let more = target.saturating_sub(self.len());
+            self.try_reserve_exact(more).map_err(|_| Full)?;
+            self.resize(target.max(self.len()), 0);
+            Ok(())
+        }
+
+        fn release(&mut self) {
+            *self = Vec::new();
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}

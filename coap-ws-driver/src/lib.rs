@@ -1,0 +1,4 @@
+//! x
+pub mod gauge;
+pub mod handshake;
+pub mod policy;
