@@ -183,6 +183,8 @@ pub enum Violation {
     TextMessage,
     /// A message larger than we announced (RFC 8323 §5.3.1; CSM-17).
     TooLarge,
+    /// A message that was begun and not finished in time (T22).
+    MessageLate,
     /// More useless but legal messages than `limits` allow.
     Flood(Flood),
     /// A rule of RFC 6455, with the status code that closes for it.
@@ -218,6 +220,7 @@ impl Violation {
             Self::CriticalSignalOption { .. } => "unknown critical signaling option",
             Self::TextMessage => "text message: CoAP uses binary messages",
             Self::TooLarge => "message too large",
+            Self::MessageLate => "message not finished in time",
             Self::Flood(Flood::Empty) => "too many Empty messages",
             Self::Flood(Flood::Settings) => "too many CSMs",
             Self::Flood(Flood::Unmatched) => "too many responses to no request",
@@ -236,6 +239,7 @@ impl Violation {
             Self::CriticalSignalOption { .. } => "RFC 8323 §5.2",
             Self::TextMessage => "RFC 8323 §4.2",
             Self::Flood(_) => "RFC 8974 §5.1",
+            Self::MessageLate => "RFC 6455 §10.4",
             Self::WebSocket { .. } => "RFC 6455 §7.1.7",
         }
     }
@@ -245,7 +249,7 @@ impl Violation {
         match self {
             Self::TextMessage => 1003,
             Self::TooLarge => 1009,
-            Self::Flood(_) => 1008,
+            Self::Flood(_) | Self::MessageLate => 1008,
             Self::WebSocket { code } => *code,
             _ => 1002,
         }

@@ -127,7 +127,6 @@ fn smells() {
     let responses: &[(&[u8], Smell)] = &[
         (b"\x15\x03\x03\x00\x02\x02\x46", Smell::Tls),
         (b"\x16\x03\x03", Smell::Tls),
-        (b"\x20\xe1", Smell::Unknown), // A space: the beginning of nothing.
         (b"\x00\xe1", Smell::CoapTcp),
         (b"\x82\x02\x00\xe1", Smell::WebSocketFrame),
         (b"SSH-2.0-OpenSSH_9.7", Smell::Unknown),
@@ -138,9 +137,7 @@ fn smells() {
     for (bytes, smell) in responses {
         for pieces in cuts(bytes) {
             let error = read(&mut Responses::default(), &pieces).expect_err("no HTTP");
-            if bytes[0] != b' ' {
-                assert_eq!(error, HeadError::NotHttp(*smell), "{bytes:x?}");
-            }
+            assert_eq!(error, HeadError::NotHttp(*smell), "{bytes:x?}");
         }
     }
     let tls = HeadError::NotHttp(Smell::Tls).to_string();
@@ -159,12 +156,31 @@ fn heads_in_a_row() {
     assert_eq!(final_head.expect("a head").status, 101);
     assert_eq!(&bytes[first + second..], FRAMES);
 
+    // Each begins anew, as HTTP or not.
+    let error = reader.push(b"\x16\x03").expect_err("no HTTP");
+    assert_eq!(error, HeadError::NotHttp(Smell::Tls));
+
     // Both count for the limits.
     let mut reader = Responses::new(limits(RESPONSE.len() + 10, 100));
     let (taken, _) = read(&mut reader, &[RESPONSE.as_bytes()]).expect("legal");
     assert_eq!(taken, RESPONSE.len());
     assert!(read(&mut reader, &[&RESPONSE.as_bytes()[..10]]).is_ok());
     assert!(read(&mut reader, &[b"x"]).is_err());
+}
+
+/// After an error no byte changes anything.
+#[test]
+fn errors_stay() {
+    for wrong in ["GET / HTTP/1.1\n", "\x16", "GET  / HTTP/1.1\r\n\r\n", "GET /# HTTP/1.1\r\n\r\n"]
+    {
+        let mut reader = Requests::default();
+        let error = reader.push(wrong.as_bytes()).expect_err(wrong);
+        for _ in 0..2 {
+            let work = reader.work();
+            assert_eq!(reader.push(REQUEST.as_bytes()).expect_err(wrong), error);
+            assert_eq!(reader.work(), work);
+        }
+    }
 }
 
 /// Nothing is asked of an empty read, and no limit is so small that it panics.

@@ -173,6 +173,11 @@ impl<S: Storage> Connection<S> {
         self.phase
     }
 
+    /// Why it ended or is ending, `None` while it lives.
+    pub const fn close_reason(&self) -> Option<CloseReason> {
+        self.reason
+    }
+
     /// Which end this is.
     pub const fn side(&self) -> Side {
         self.config.side

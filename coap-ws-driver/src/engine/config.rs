@@ -1,0 +1,74 @@
+//! What an engine adds to a connection's configuration.
+
+use super::framer::Framer;
+use crate::gauge::FrameLimits;
+use crate::handshake::HandshakeLimits;
+use coap_ws_core::{Config, Rate, Side};
+use std::time::Duration;
+
+/// How an [`Engine`](super::Engine) behaves.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EngineConfig {
+    /// The connection's own.
+    pub connection: Config,
+    /// Sizes of the opening handshake.
+    pub handshake: HandshakeLimits,
+    /// How long the opening handshake may take, from the first call. 10 s, absolute: no byte
+    /// prolongs it (T01, T02).
+    pub handshake_timeout: Duration,
+    /// How long a message may take from its first byte to its last. 30 s (T22).
+    pub message_timeout: Duration,
+    /// How long the peer may take none of our output. 30 s (T53).
+    pub write_stall_timeout: Duration,
+    /// How long we read on after our last byte, so that it is not lost in a reset. 2 s
+    /// (WS-45).
+    pub linger_timeout: Duration,
+    /// How much is read on then, in bytes. 64 KiB.
+    pub linger_bytes: usize,
+    /// How long output may take to leave after the peer's end of stream. 5 s (T32).
+    pub drain_after_fin: Duration,
+    /// WebSocket control frames (T25).
+    pub control_frames: Rate,
+    /// The most frames of one message (T21).
+    pub max_fragments: u32,
+}
+
+impl EngineConfig {
+    /// The defaults for an end.
+    pub fn new(side: Side) -> EngineConfig {
+        EngineConfig {
+            connection: Config::new(side),
+            handshake: HandshakeLimits::default(),
+            handshake_timeout: Duration::from_secs(10),
+            message_timeout: Duration::from_secs(30),
+            write_stall_timeout: Duration::from_secs(30),
+            linger_timeout: Duration::from_secs(2),
+            linger_bytes: 64 * 1024,
+            drain_after_fin: Duration::from_secs(5),
+            control_frames: Rate { per_second: 20, burst: 64 },
+            max_fragments: FrameLimits::default().max_fragments,
+        }
+    }
+
+    pub(super) fn frames(&self) -> FrameLimits {
+        let mut limits = FrameLimits::default();
+        // What we announced may not have been read yet: 1152 is always allowed (CSM-17).
+        limits.max_message_size = self.connection.limits.max_message_size.max(1152) as usize;
+        limits.max_fragments = self.max_fragments;
+        limits
+    }
+
+    /// The most bytes of heap that an engine holds: its connection's bound, the frames in
+    /// both directions, one read of `read_chunk` bytes, and the handshake.
+    pub fn bound(&self, read_chunk: usize) -> usize {
+        let limits = &self.connection.limits;
+        let max_send = limits.max_send_size as usize;
+        limits
+            .bound()
+            .saturating_add(Framer::bound(&self.frames(), max_send))
+            .saturating_add(read_chunk.saturating_mul(2))
+            .saturating_add(super::OUTPUT_CHUNK.saturating_add(max_send).saturating_mul(2))
+            .saturating_add(self.handshake.max_bytes.saturating_mul(4))
+    }
+}
