@@ -1,8 +1,8 @@
-# Helpers for the scripts of this folder: source it, it does nothing by itself.
+# shellcheck shell=bash
+# What the scripts share. Sourced first thing, it makes them stop at the first error, and puts them
+# at the top of the workspace, wherever they were called from:
 #
 #   . "$(dirname "$0")/lib.sh"
-#
-# After that the working directory is the top of the workspace.
 
 set -euo pipefail
 export LC_ALL=C.UTF-8
@@ -10,7 +10,7 @@ export LC_ALL=C.UTF-8
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$top"
 # Where cargo builds; everything these scripts make is under it.
-target=${CARGO_TARGET_DIR:-$top/target}
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 
 # step TITLE...: says what comes next, and how many seconds have gone by.
 step() {

@@ -1,9 +1,45 @@
 //! CoAP over WebSockets: opening handshake, frames, and one runtime-neutral future around
 //! [`coap_ws_core`].
+//!
+//! Applications use an adapter: `coap-ws-tokio`. This crate is for those who write one, and
+//! for event loops of their own: [`engine`] needs no runtime at all.
 
 #![forbid(unsafe_code)]
 
+mod answers;
+mod asks;
+mod client;
+mod dial;
+mod driver;
 pub mod engine;
+mod error;
 pub mod gauge;
+mod handler;
 pub mod handshake;
+mod mailbox;
+mod options;
+mod outgoing;
 pub mod policy;
+mod remote;
+mod request;
+mod response;
+mod router;
+mod runtime;
+mod server;
+mod transport;
+
+pub use client::{Client, ClientBuilder};
+pub use coap_ws_core::{self as core, Instant};
+pub use driver::{Driver, READ_CHUNK};
+pub use error::{Closed, ConnectError, Error, ErrorKind, PingFailure};
+pub use handler::{Handler, NoHandler};
+pub use outgoing::RequestBuilder;
+pub use remote::{Remote, RemoteInfo};
+pub use request::Request;
+pub use response::{ErrorResponse, IntoResponse, NotText, Response};
+pub use router::{Answer, RouteHandler, Router};
+pub use runtime::Runtime;
+pub use server::{
+    DEFAULT_PORT, DEFAULT_SECURE_PORT, Serve, Server, ServerLimits, port_by_coap_port,
+};
+pub use transport::{Timer, Transport};

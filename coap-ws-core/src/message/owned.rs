@@ -29,14 +29,7 @@ impl OwnedMessage {
     /// The owned form of a message that was parsed from `bytes`; copies only where it was
     /// parsed from elsewhere.
     pub fn from_message(message: &Message<'_>, bytes: &Bytes) -> OwnedMessage {
-        let (whole, part) = (bytes.as_ptr_range(), message.as_bytes().as_ptr_range());
-        let inside = whole.start <= part.start && part.end <= whole.end;
-        let shared = if inside {
-            bytes.slice_ref(message.as_bytes())
-        } else {
-            Bytes::copy_from_slice(message.as_bytes())
-        };
-        OwnedMessage { bytes: shared, layout: message.layout() }
+        OwnedMessage { bytes: share(bytes, message.as_bytes()), layout: message.layout() }
     }
 
     /// The message as a view.
@@ -46,7 +39,13 @@ impl OwnedMessage {
 
     /// The payload, sharing the bytes.
     pub fn payload(&self) -> Bytes {
-        self.bytes.slice_ref(self.view().payload())
+        self.share(self.view().payload())
+    }
+
+    /// Bytes of the [`view`](OwnedMessage::view), such as an option's value, sharing the
+    /// message's; a copy where they are from elsewhere.
+    pub fn share(&self, part: &[u8]) -> Bytes {
+        share(&self.bytes, part)
     }
 
     /// A copy that keeps nothing else alive.
@@ -59,5 +58,14 @@ impl OwnedMessage {
 impl fmt::Debug for OwnedMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.view().fmt(f)
+    }
+}
+
+fn share(bytes: &Bytes, part: &[u8]) -> Bytes {
+    let (whole, inner) = (bytes.as_ptr_range(), part.as_ptr_range());
+    if whole.start <= inner.start && inner.end <= whole.end {
+        bytes.slice_ref(part)
+    } else {
+        Bytes::copy_from_slice(part)
     }
 }

@@ -145,7 +145,9 @@ struct Timers {
     message: Option<Instant>,
     /// When the transport last took output, or output came up.
     progress: Instant,
-    /// When memory that is not needed is given back.
+    /// When the last byte came or left.
+    active: Instant,
+    /// When to look whether memory can be given back: perhaps early, never late.
     trim: Option<Instant>,
 }
 
@@ -244,11 +246,17 @@ impl Engine {
                 stage: Some(now.saturating_add(config.handshake_timeout)),
                 message: None,
                 progress: now,
+                active: now,
                 trim: None,
             },
             stage: Stage::Opening(Box::new(opening)),
             config,
         })
+    }
+
+    /// The configuration.
+    pub const fn config(&self) -> &EngineConfig {
+        &self.config
     }
 
     /// The connection, `None` before the opening handshake is done.

@@ -14,7 +14,7 @@ impl Engine {
         if bytes.is_empty() || self.eof {
             return;
         }
-        self.timers.trim = None;
+        self.active();
         if let Some(connection) = &mut self.connection {
             connection.handle_alive(self.now);
         }

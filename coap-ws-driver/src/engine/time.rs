@@ -45,9 +45,8 @@ impl Engine {
             }
         }
         if trim {
-            self.trim();
+            self.trim_when_idle();
         }
-        self.want_trim();
     }
 
     /// Gives back the memory that is not needed while nothing moves. By itself a second after
@@ -64,14 +63,21 @@ impl Engine {
         }
     }
 
-    pub(super) fn want_trim(&mut self) {
-        if matches!(self.stage, Stage::Open) && self.timers.trim.is_none() && self.holds_memory() {
+    /// A byte came or left. The timer is not moved on each time, only set.
+    pub(super) fn active(&mut self) {
+        self.timers.active = self.now;
+        if self.timers.trim.is_none() {
             self.timers.trim = Some(self.now.saturating_add(TRIM_AFTER));
         }
     }
 
-    fn holds_memory(&self) -> bool {
-        self.input.capacity() > 0 || self.output.capacity() > 0
+    fn trim_when_idle(&mut self) {
+        let idle_at = self.timers.active.saturating_add(TRIM_AFTER);
+        if idle_at <= self.now {
+            self.trim();
+        } else {
+            self.timers.trim = Some(idle_at);
+        }
     }
 
     fn stage_over(&mut self) {

@@ -11,6 +11,7 @@ impl Engine {
             return;
         }
         self.timers.progress = self.now;
+        self.active();
         self.written = self.written.saturating_add(n).min(self.output.len());
         if self.written == self.output.len() {
             self.output.clear();

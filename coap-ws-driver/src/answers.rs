@@ -1,0 +1,114 @@
+//! Handlers that have been called: those that are not ready yet, and answers that wait for
+//! room.
+
+use crate::response::Response;
+use coap_ws_core::message::Code;
+use coap_ws_core::{RequestId, Responder};
+use futures_util::future::{AbortHandle, Abortable, CatchUnwind};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// The handlers of one connection that have not answered yet. Bounded by the core's
+/// `max_requests`, since each holds a responder.
+pub(crate) struct Answers<F> {
+    pending: FuturesUnordered<Abortable<Pending<F>>>,
+    handles: HashMap<RequestId, AbortHandle>,
+    /// Answered, and refused for lack of room.
+    waiting: VecDeque<(Responder, Response)>,
+}
+
+/// A handler's future with the right to answer.
+struct Pending<F> {
+    /// Boxed: futures of handlers need not be `Unpin`.
+    future: Pin<Box<CatchUnwind<AssertUnwindSafe<F>>>>,
+    responder: Option<Responder>,
+}
+
+impl<F: Future<Output = Response>> Answers<F> {
+    pub(crate) fn new() -> Answers<F> {
+        let (pending, handles) = (FuturesUnordered::new(), HashMap::new());
+        Answers { pending, handles, waiting: VecDeque::new() }
+    }
+
+    /// Polls a new handler once. An answer that is ready is given back at once.
+    pub(crate) fn start(
+        &mut self,
+        cx: &mut Context<'_>,
+        responder: Responder,
+        future: F,
+    ) -> Option<(Responder, Response)> {
+        let id = responder.id();
+        let future = Box::pin(AssertUnwindSafe(future).catch_unwind());
+        let mut pending = Pending { future, responder: Some(responder) };
+        if let Poll::Ready(answer) = Pin::new(&mut pending).poll(cx) {
+            return Some(answer);
+        }
+        let (pending, handle) = futures_util::future::abortable(pending);
+        self.handles.insert(id, handle);
+        self.pending.push(pending);
+        None
+    }
+
+    /// The next answer: first what waits for room, then what has become ready.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Option<(Responder, Response)> {
+        if let Some(answer) = self.waiting.pop_front() {
+            return Some(answer);
+        }
+        // An aborted one says so, and the next one is asked.
+        loop {
+            match self.pending.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok((responder, response)))) => {
+                    self.handles.remove(&responder.id());
+                    return Some((responder, response));
+                }
+                Poll::Ready(Some(Err(_))) => {}
+                Poll::Ready(None) | Poll::Pending => return None,
+            }
+        }
+    }
+
+    /// Keeps an answer until there is room.
+    pub(crate) fn keep(&mut self, responder: Responder, response: Response) {
+        self.waiting.push_front((responder, response));
+    }
+
+    /// The core has answered this one itself: its handler is dropped.
+    pub(crate) fn expire(&mut self, id: RequestId) {
+        if let Some(handle) = self.handles.remove(&id) {
+            handle.abort();
+        }
+        self.waiting.retain(|(responder, _)| responder.id() != id);
+    }
+
+    /// Drops all handlers: nobody will hear their answers.
+    pub(crate) fn clear(&mut self) {
+        self.pending.clear();
+        self.handles.clear();
+        self.waiting.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.waiting.is_empty()
+    }
+}
+
+impl<F: Future<Output = Response>> Future for Pending<F> {
+    type Output = (Responder, Response);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Poll::Ready(outcome) = self.future.poll_unpin(cx) else { return Poll::Pending };
+        let response = outcome.unwrap_or_else(|_| {
+            // The panic's message may hold anything; it is for the log of the process.
+            Response::error(Code::INTERNAL_SERVER_ERROR, "the handler panicked")
+        });
+        match self.responder.take() {
+            Some(responder) => Poll::Ready((responder, response)),
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The handle of an endpoint for one base URI: dials, and dials again.
+
+use crate::dial::{Dial, Dialer};
+use crate::engine::EngineConfig;
+use crate::error::{Error, ErrorKind, PingFailure};
+use crate::handler::{Handler, NoHandler};
+use crate::outgoing::{RequestBuilder, Via};
+use crate::remote::Remote;
+use crate::runtime::Runtime;
+use async_lock::Mutex;
+use coap_ws_core::Side;
+use coap_ws_core::message::Code;
+use coap_ws_core::message::uri::Uri;
+use http::HeaderMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Asks one host. Cheap to clone; all clones share one connection, which is made anew when it
+/// is needed and the last one is over.
+pub struct Client<R> {
+    shared: Arc<Shared>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+/// What all clones share, of whatever runtime.
+pub(crate) struct Shared {
+    dial: Box<dyn Dial>,
+    base: String,
+    /// Held while dialling, so that first requests share one connection (WS-17).
+    current: Mutex<Option<Remote>>,
+}
+
+impl<R: Runtime> Client<R> {
+    /// Connects to the host of a URI.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Connect`] says which stage failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the dial.
+    pub async fn connect(base: &str) -> Result<Client<R>, Error> {
+        Client::builder().connect(base).await
+    }
+
+    /// Settings before connecting.
+    pub fn builder() -> ClientBuilder<R, NoHandler> {
+        ClientBuilder {
+            config: EngineConfig::new(Side::Initiator),
+            headers: HeaderMap::new(),
+            connect_timeout: Duration::from_secs(20),
+            handler: NoHandler,
+            runtime: PhantomData,
+        }
+    }
+
+    /// A GET of a URI reference: a path, or a whole URI of the same host.
+    pub fn get(&self, reference: &str) -> RequestBuilder {
+        self.request(Code::GET, reference)
+    }
+
+    /// A POST.
+    pub fn post(&self, reference: &str) -> RequestBuilder {
+        self.request(Code::POST, reference)
+    }
+
+    /// A PUT.
+    pub fn put(&self, reference: &str) -> RequestBuilder {
+        self.request(Code::PUT, reference)
+    }
+
+    /// A DELETE.
+    pub fn delete(&self, reference: &str) -> RequestBuilder {
+        self.request(Code::DELETE, reference)
+    }
+
+    /// A request of any method.
+    pub fn request(&self, method: Code, reference: &str) -> RequestBuilder {
+        let via = Via::Client(Arc::clone(&self.shared));
+        RequestBuilder::new(via, method, Some(&self.shared.base), reference)
+    }
+
+    /// Sends a CoAP Ping and waits for the Pong.
+    ///
+    /// # Errors
+    ///
+    /// [`PingFailure`] where there is a connection, [`ErrorKind::Connect`] where none can be
+    /// made.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Remote::ping`].
+    pub async fn ping(&self) -> Result<Result<(), PingFailure>, Error> {
+        Ok(self.remote().await?.ping().await)
+    }
+
+    /// The connection that requests go by now, made if need be.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends a dial in progress; who else waits dials anew.
+    pub async fn remote(&self) -> Result<Remote, Error> {
+        self.shared.remote().await
+    }
+
+    /// Releases the connection, if there is one, and waits for its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// The release goes on without the future.
+    pub async fn release(&self) {
+        let current = self.shared.current.lock().await.clone();
+        if let Some(remote) = current {
+            remote.release().await;
+        }
+    }
+
+    /// The URI that references are relative to.
+    pub fn base(&self) -> &str {
+        &self.shared.base
+    }
+}
+
+impl Shared {
+    pub(crate) async fn remote(&self) -> Result<Remote, Error> {
+        let mut current = self.current.lock().await;
+        if let Some(remote) = current.as_ref().filter(|remote| !remote.is_closed()) {
+            return Ok(remote.clone());
+        }
+        let dialled = self.dial.dial(&self.base).await;
+        let remote = dialled.map_err(|error| Error::unsent(ErrorKind::Connect(error)))?;
+        Ok(current.insert(remote).clone())
+    }
+}
+
+/// Settings of a [`Client`] before it connects.
+#[must_use = "a builder does nothing before `connect`"]
+pub struct ClientBuilder<R, H> {
+    config: EngineConfig,
+    headers: HeaderMap,
+    connect_timeout: Duration,
+    handler: H,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime, H> ClientBuilder<R, H> {
+    /// Limits and timeouts of the connection.
+    pub fn config(mut self, config: EngineConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Header fields of the opening handshake: `Authorization`, `Cookie`, `Origin`.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// How long name resolution, TCP, TLS and the opening handshake may take together. 20 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Answers the server's requests: both ends of a connection are CoAP servers. Without it
+    /// they get 5.01.
+    pub fn serve<N: Handler>(self, handler: N) -> ClientBuilder<R, N> {
+        ClientBuilder {
+            config: self.config,
+            headers: self.headers,
+            connect_timeout: self.connect_timeout,
+            handler,
+            runtime: PhantomData,
+        }
+    }
+}
+
+impl<R, H> ClientBuilder<R, H>
+where
+    R: Runtime,
+    H: Handler + Send + Sync + 'static,
+    H::Future: Send,
+{
+    /// A client for the host of a URI, which connects when it is first needed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Uri`] where `base` is no URI of this kind.
+    pub fn build(self, base: &str) -> Result<Client<R>, Error> {
+        let uri = Uri::parse(base).map_err(|error| Error::unsent(ErrorKind::Uri(error)))?;
+        let base = uri.to_string();
+        let dial = Dialer::<R, H> {
+            config: self.config,
+            headers: self.headers,
+            connect_timeout: self.connect_timeout,
+            handler: Arc::new(self.handler),
+            runtime: PhantomData,
+        };
+        let shared = Shared { dial: Box::new(dial), base, current: Mutex::new(None) };
+        Ok(Client { shared: Arc::new(shared), runtime: PhantomData })
+    }
+
+    /// Connects to the host of a URI.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Uri`], or [`ErrorKind::Connect`], which says which stage failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the dial.
+    pub async fn connect(self, base: &str) -> Result<Client<R>, Error> {
+        let client = self.build(base)?;
+        client.remote().await?;
+        Ok(client)
+    }
+}
+
+impl<R> Clone for Client<R> {
+    fn clone(&self) -> Self {
+        Client { shared: Arc::clone(&self.shared), runtime: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for Client<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl<R, H> fmt::Debug for ClientBuilder<R, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,345 @@
+//! One future that moves bytes, time and events of one connection.
+
+use crate::answers::Answers;
+use crate::asks::Asks;
+use crate::engine::{Engine, Event};
+use crate::error::{Closed, ConnectError};
+use crate::handler::Handler;
+use crate::mailbox::{Command, Mailbox, lost};
+use crate::remote::{OpenedInfo, Remote, RemoteEnds, RemoteInfo};
+use crate::request::Request;
+use crate::response::Response;
+use crate::transport::{Timer, Transport};
+use coap_ws_core::message::Code;
+use coap_ws_core::{Instant, RefusedWhy, ReleaseOptions, Responder};
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+/// How much is read at a time, in bytes.
+pub const READ_CHUNK: usize = 16 * 1024;
+
+thread_local! {
+    /// Read into by all connections of a thread, so that an idle one keeps none.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_CHUNK].into());
+}
+
+/// Drives one connection to its end. Spawn it; it alone owns the engine and the stream.
+///
+/// What one read brings is handled message by message, ready answers are gathered, and one
+/// write takes them. After one chunk the task yields to its neighbours.
+#[must_use = "a connection that is not driven does nothing"]
+pub struct Driver<T, C, H: Handler> {
+    engine: Engine,
+    transport: T,
+    timer: C,
+    handler: H,
+    mailbox: Arc<Mailbox>,
+    remote: Remote,
+    ends: RemoteEnds,
+    asks: Asks,
+    answers: Answers<H::Future>,
+    diagnostic: Option<String>,
+    /// What the timer is set to: never later than the next deadline.
+    armed: Option<Instant>,
+    flushed: bool,
+    shut_down: bool,
+}
+
+impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
+    /// The driver of a connection, and the handle of its other end.
+    pub fn new(
+        engine: Engine,
+        transport: T,
+        timer: C,
+        handler: H,
+        info: RemoteInfo,
+    ) -> (Remote, Driver<T, C, H>) {
+        let permits = engine.config().connection.limits.max_exchanges;
+        let mailbox = Arc::new(Mailbox::new(permits));
+        let (remote, ends) = Remote::new(Arc::clone(&mailbox), info);
+        let driver = Driver {
+            engine,
+            transport,
+            timer,
+            handler,
+            mailbox,
+            remote: remote.clone(),
+            ends,
+            asks: Asks::default(),
+            answers: Answers::new(),
+            diagnostic: None,
+            armed: None,
+            flushed: true,
+            shut_down: false,
+        };
+        (remote, driver)
+    }
+
+    /// Everything that can move without the transport; whether anything did.
+    fn turn(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        for command in self.mailbox.take() {
+            moved = true;
+            self.command(command);
+        }
+        moved |= self.asks.retry(&mut self.engine, self.timer.now());
+        while self.engine.has_room() {
+            let Some((responder, response)) = self.answers.poll_next(cx) else { break };
+            moved = true;
+            if !self.respond(responder, response) {
+                break;
+            }
+        }
+        while let Some(event) = self.engine.poll_event() {
+            moved = true;
+            self.event(cx, event);
+            self.asks.retry(&mut self.engine, self.timer.now());
+        }
+        if self.engine.is_ending() && !self.answers.is_empty() {
+            self.answers.clear();
+        }
+        moved
+    }
+
+    fn command(&mut self, command: Command) {
+        let now = self.timer.now();
+        match command {
+            Command::Request(ask) => self.asks.push(*ask, now),
+            Command::Cancel(ticket) => self.asks.cancel(&mut self.engine, ticket, now),
+            Command::Ping { custody, reply } => {
+                self.asks.ping(&mut self.engine, custody, reply, now);
+            }
+            Command::Release { hold_off, diagnostic } => {
+                let options = ReleaseOptions::default();
+                let options = options.hold_off(hold_off).diagnostic(&diagnostic);
+                if self.engine.release(now, options).is_err() && self.engine.connection().is_none()
+                {
+                    // There is nothing to release yet.
+                    self.engine.abort(now, &diagnostic);
+                }
+            }
+            Command::Abort(diagnostic) => self.engine.abort(now, &diagnostic),
+        }
+    }
+
+    fn event(&mut self, cx: &mut Context<'_>, event: Event) {
+        match event {
+            Event::Opened(opened) => {
+                let (authority, head) = (opened.authority, opened.head);
+                // It is told once; there is nothing to replace.
+                let _ = self.remote.shared().opened.set(OpenedInfo { authority, head });
+                if let Some(opening) = self.ends.opening.take() {
+                    let _ = opening.send(Ok(()));
+                }
+                self.handler.connected(&self.remote);
+            }
+            Event::OpeningFailed(error) => {
+                if let Some(opening) = self.ends.opening.take() {
+                    let _ = opening.send(Err(Arc::new(ConnectError::Opening(error))));
+                }
+                self.closed(lost());
+            }
+            Event::Settings(settings) => {
+                let place = &self.remote.shared().settings;
+                let mut place = place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                *place = Some(settings);
+            }
+            Event::Request { responder, message } => {
+                let future = self.handler.call(Request::new(message, self.remote.clone()));
+                if let Some((responder, response)) = self.answers.start(cx, responder, future) {
+                    self.respond(responder, response);
+                }
+            }
+            Event::Response { exchange, message } => {
+                self.asks.answered(exchange, Response::received(&message));
+            }
+            Event::Unusable { exchange, error } => self.asks.unusable(exchange, error),
+            Event::Pong { ping, custody } => self.asks.pong(ping, custody),
+            Event::Release(notice) => self.diagnostic = notice.diagnostic,
+            Event::Abort(notice) => self.diagnostic = notice.diagnostic,
+            Event::Core(event) => self.core_event(event),
+        }
+    }
+
+    fn core_event(&mut self, event: coap_ws_core::Event) {
+        use coap_ws_core::Event as Core;
+        let diagnostic = self.diagnostic.as_deref();
+        match event {
+            Core::Failed { exchange, error, sent } => {
+                self.asks.failed(exchange, error, sent, diagnostic);
+            }
+            Core::Silent(exchange) => self.asks.answered(exchange, Response::new(Code::EMPTY)),
+            Core::Expired(id) => self.answers.expire(id),
+            Core::PingFailed { ping, error } => self.asks.ping_failed(ping, error, diagnostic),
+            Core::Closed(reason) => {
+                let diagnostic = self.diagnostic.take();
+                self.closed(Closed { reason, diagnostic });
+            }
+            // `Room` is what `retry` looks for by itself.
+            _ => {}
+        }
+    }
+
+    /// Gives an answer to the connection; false where it has to wait for room.
+    fn respond(&mut self, responder: Responder, response: Response) -> bool {
+        let now = self.timer.now();
+        let Err(refused) = self.engine.respond(now, responder, &response) else { return true };
+        let (code, text) = match refused.why {
+            RefusedWhy::NoRoom => {
+                self.answers.keep(refused.responder, response);
+                return false;
+            }
+            // The request is over: the peer has heard 5.03, or hears nothing any more.
+            RefusedWhy::Expired | RefusedWhy::Closed => return true,
+            RefusedWhy::TooLarge { .. } => (Code::INTERNAL_SERVER_ERROR, refused.to_string()),
+            _ => (Code::INTERNAL_SERVER_ERROR, "the response cannot be encoded".to_owned()),
+        };
+        let error = Response::error(code, text);
+        if let Err(refused) = self.engine.respond(now, refused.responder, &error)
+            && refused.why == RefusedWhy::NoRoom
+        {
+            self.answers.keep(refused.responder, error);
+            return false;
+        }
+        true
+    }
+
+    fn closed(&mut self, closed: Closed) {
+        self.answers.clear();
+        self.mailbox.close(closed.clone());
+        self.asks.close(&closed);
+        if let Some(ended) = self.ends.ended.take() {
+            let _ = ended.send(closed);
+        }
+    }
+
+    /// Writes what there is; whether anything moved.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut moved = false;
+        while !self.engine.output().is_empty() {
+            match self.transport.poll_write(cx, self.engine.output()) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(n)) => {
+                    self.engine.handle_written(self.timer.now(), n);
+                    (moved, self.flushed) = (true, false);
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        if !self.flushed
+            && let Poll::Ready(flushed) = self.transport.poll_flush(cx)
+        {
+            flushed?;
+            self.flushed = true;
+        }
+        Ok(moved)
+    }
+
+    /// Reads once, if reading is wanted; how much came, `None` where nothing is to be had.
+    fn read(&mut self, cx: &mut Context<'_>) -> io::Result<Option<usize>> {
+        if !self.engine.interest().read {
+            return Ok(None);
+        }
+        let now = self.timer.now();
+        SCRATCH.with_borrow_mut(|scratch| match self.transport.poll_read(cx, scratch) {
+            Poll::Ready(Ok(0)) => {
+                self.engine.handle_eof(now);
+                Ok(Some(0))
+            }
+            Poll::Ready(Ok(n)) => {
+                self.engine.handle_bytes(now, scratch.get(..n).unwrap_or_default());
+                Ok(Some(n))
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(None),
+        })
+    }
+
+    /// Time and the end of the writing direction; whether anything moved.
+    fn wait(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        if self.engine.interest().shutdown && !self.shut_down {
+            // Where it fails the stream is broken, which reading will tell.
+            if let Poll::Ready(_done) = self.transport.poll_shutdown(cx) {
+                (self.shut_down, moved) = (true, true);
+            }
+        }
+        let engine = self.engine.poll_timeout();
+        let Some(deadline) = engine.into_iter().chain(self.asks.deadline()).min() else {
+            return moved;
+        };
+        // An earlier deadline moves the timer; a later one lets it fire early once.
+        let at = self.armed.map_or(deadline, |armed| armed.min(deadline));
+        self.armed = Some(at);
+        if self.timer.poll_until(cx, at).is_ready() {
+            self.armed = None;
+            let now = self.timer.now();
+            self.engine.handle_timeout(now);
+            self.asks.expire(now);
+            moved = true;
+        }
+        moved
+    }
+
+    /// One turn after the other, until nothing moves or a chunk is read.
+    fn run(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        let mut left = READ_CHUNK;
+        loop {
+            let mut moved = self.turn(cx);
+            moved |= self.write(cx)?;
+            if self.engine.interest().done {
+                self.turn(cx);
+                return Ok(Poll::Ready(()));
+            }
+            if left == 0 {
+                // There may be more to read; the neighbours go first.
+                cx.waker().wake_by_ref();
+                return Ok(Poll::Pending);
+            }
+            if let Some(n) = self.read(cx)? {
+                left = left.saturating_sub(n);
+                moved = true;
+            }
+            if !moved && !self.wait(cx) {
+                return Ok(Poll::Pending);
+            }
+        }
+    }
+}
+
+impl<T, C, H> Future for Driver<T, C, H>
+where
+    T: Transport + Unpin,
+    C: Timer + Unpin,
+    H: Handler + Unpin,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.mailbox.register(cx.waker());
+        loop {
+            match this.run(cx) {
+                Ok(done) => {
+                    ready!(done);
+                    // Whoever still waits is told, whatever happened.
+                    this.closed(lost());
+                    return Poll::Ready(());
+                }
+                Err(_broken) => this.engine.handle_error(this.timer.now()),
+            }
+        }
+    }
+}
+
+impl<T, C, H: Handler> Drop for Driver<T, C, H> {
+    /// A runtime that drops the task takes the connection with it.
+    fn drop(&mut self) {
+        self.mailbox.close(lost());
+    }
+}

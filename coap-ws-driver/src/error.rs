@@ -1,0 +1,236 @@
+//! Why a request or a connection did not work out, for applications.
+
+use crate::engine::OpeningError;
+use crate::response::{IntoResponse, Response};
+use coap_ws_core::message::Code;
+use coap_ws_core::message::uri::UriError;
+use coap_ws_core::{CloseReason, PingError, RequestError, ResponseError, SendError, Sent};
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a request got no response.
+#[derive(Clone, Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    sent: Sent,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The URI reference is not valid.
+    Uri(UriError),
+    /// The URI names another host, port or scheme than this connection serves.
+    OtherAuthority,
+    /// The request cannot be sent.
+    Send(SendError),
+    /// No response in time.
+    Timeout,
+    /// A response came that may not be used.
+    Unusable(ResponseError),
+    /// The connection ended first.
+    Closed(Closed),
+    /// There is no connection and none could be made.
+    Connect(Arc<ConnectError>),
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// Why.
+    pub reason: CloseReason,
+    /// What the peer said in its Abort or Release.
+    pub diagnostic: Option<String>,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)?;
+        match &self.diagnostic {
+            Some(text) => write!(f, ": {text:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Closed {}
+
+impl Error {
+    pub(crate) const fn new(kind: ErrorKind, sent: Sent) -> Error {
+        Error { kind, sent }
+    }
+
+    pub(crate) const fn unsent(kind: ErrorKind) -> Error {
+        Error { kind, sent: Sent::No }
+    }
+
+    /// What went wrong.
+    pub const fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Whether the request may have reached the peer (RFC 8323 §3.4; PING-14). With
+    /// [`Sent::No`] it is safe to send it again.
+    pub const fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// Whether no response came in time.
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self.kind, ErrorKind::Timeout)
+    }
+
+    /// Whether the connection had ended, or did first.
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.kind, ErrorKind::Closed(_))
+    }
+
+    pub(crate) fn failed(error: RequestError, sent: Sent, diagnostic: Option<&str>) -> Error {
+        let kind = match error {
+            RequestError::Closed(reason) => {
+                ErrorKind::Closed(Closed { reason, diagnostic: diagnostic.map(String::from) })
+            }
+            _ => ErrorKind::Timeout,
+        };
+        Error { kind, sent }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ErrorKind::Uri(error) => error.fmt(f),
+            ErrorKind::OtherAuthority => {
+                f.write_str("the URI names another host, port or scheme than this connection's")
+            }
+            ErrorKind::Send(error) => error.fmt(f),
+            ErrorKind::Timeout => f.write_str("no response within the timeout"),
+            ErrorKind::Unusable(error) => error.fmt(f),
+            ErrorKind::Closed(closed) => write!(f, "the connection ended: {closed}"),
+            ErrorKind::Connect(error) => error.fmt(f),
+        }?;
+        match self.sent {
+            Sent::Maybe => f.write_str(" (the request may have been processed)"),
+            Sent::No => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            ErrorKind::Uri(error) => Some(error),
+            ErrorKind::Send(error) => Some(error),
+            ErrorKind::Unusable(error) => Some(error),
+            ErrorKind::Closed(closed) => Some(closed),
+            ErrorKind::Connect(error) => Some(error),
+            ErrorKind::OtherAuthority | ErrorKind::Timeout => None,
+        }
+    }
+}
+
+/// A handler that asked somebody else and failed: 5.04 for a timeout, else 5.02
+/// (RFC 7252 §5.7.1).
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let code = if self.is_timeout() { Code::GATEWAY_TIMEOUT } else { Code::BAD_GATEWAY };
+        Response::error(code, self.to_string())
+    }
+}
+
+/// Why a Ping got no Pong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PingFailure {
+    /// None came in time.
+    Timeout,
+    /// The connection ended first.
+    Closed(Closed),
+    /// It could not be sent: four are unanswered, or output is not taken.
+    Send(SendError),
+}
+
+impl PingFailure {
+    pub(crate) fn of(error: PingError, diagnostic: Option<&str>) -> PingFailure {
+        match error {
+            PingError::Closed(reason) => {
+                PingFailure::Closed(Closed { reason, diagnostic: diagnostic.map(String::from) })
+            }
+            _ => PingFailure::Timeout,
+        }
+    }
+}
+
+impl fmt::Display for PingFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("no Pong within the timeout"),
+            Self::Closed(closed) => write!(f, "the connection ended: {closed}"),
+            Self::Send(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for PingFailure {}
+
+/// Why a connection could not be made. Each stage has its own.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URI is not valid.
+    Uri(UriError),
+    /// The host name was not found.
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// No address of the host takes connections.
+    Tcp {
+        /// `host:port`.
+        address: String,
+        /// What the last one said.
+        source: std::io::Error,
+    },
+    /// The scheme needs TLS and there is none.
+    TlsMissing,
+    /// The TLS handshake failed.
+    Tls(Box<dyn std::error::Error + Send + Sync>),
+    /// The opening handshake failed.
+    Opening(OpeningError),
+    /// It all took longer than `connect_timeout`.
+    Timeout,
+    /// The configuration cannot be used.
+    Config(crate::engine::EngineError),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uri(error) => error.fmt(f),
+            Self::Resolve { host, source } => write!(f, "no address for {host}: {source}"),
+            Self::Tcp { address, source } => write!(f, "cannot connect to {address}: {source}"),
+            Self::TlsMissing => f.write_str("coaps+ws needs TLS, which is not configured here"),
+            Self::Tls(error) => write!(f, "the TLS handshake failed: {error}"),
+            Self::Opening(error) => error.fmt(f),
+            Self::Timeout => f.write_str("connecting took too long"),
+            Self::Config(error) => write!(f, "the configuration cannot be used: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Uri(error) => Some(error),
+            Self::Resolve { source, .. } | Self::Tcp { source, .. } => Some(source),
+            Self::Tls(error) => Some(error.as_ref()),
+            Self::Opening(error) => Some(error),
+            Self::Config(error) => Some(error),
+            Self::TlsMissing | Self::Timeout => None,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Who answers the peer's requests.
+
+use crate::remote::Remote;
+use crate::request::Request;
+use crate::response::Response;
+use std::future::Future;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+/// Answers requests. A [`Router`](crate::Router) is the usual one.
+///
+/// The future runs inside its connection's task and is polled at once: an answer that is
+/// ready leaves in the same write as its neighbours. One that blocks its thread blocks its
+/// connections; move such work to a thread of its own. A panic is answered 5.00. A future
+/// that is not ready within `answer_timeout` is dropped and answered 5.03.
+pub trait Handler {
+    /// The answer on its way.
+    type Future: Future<Output = Response>;
+
+    /// Starts to answer a request.
+    fn call(&self, request: Request) -> Self::Future;
+
+    /// A connection is open. The place to keep the remote of a client that connects, in order
+    /// to ask it later.
+    fn connected(&self, remote: &Remote) {
+        let _ = remote;
+    }
+
+    /// Whether there is anything to ask here. Where not, the core answers 5.01 by itself
+    /// (RFC 8323 §3.3; TOK-26).
+    fn serves(&self) -> bool {
+        true
+    }
+}
+
+impl<H: Handler + ?Sized> Handler for Arc<H> {
+    type Future = H::Future;
+
+    fn call(&self, request: Request) -> H::Future {
+        H::call(self, request)
+    }
+
+    fn connected(&self, remote: &Remote) {
+        H::connected(self, remote);
+    }
+
+    fn serves(&self) -> bool {
+        H::serves(self)
+    }
+}
+
+/// Serves nothing: every request gets 5.01.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHandler;
+
+impl Handler for NoHandler {
+    type Future = Ready<Response>;
+
+    fn call(&self, _: Request) -> Ready<Response> {
+        ready(Response::new(coap_ws_core::message::Code::NOT_IMPLEMENTED))
+    }
+
+    fn serves(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,175 @@
+//! Between the handles of a connection and the task that owns it.
+//!
+//! Commands wait behind a lock that is held only to push or to swap; a flag costs the task
+//! one load when nobody wrote. What may wait is bounded by permits.
+
+use crate::error::{Closed, Error, ErrorKind, PingFailure};
+use crate::outgoing::Outgoing;
+use crate::response::Response;
+use async_lock::{Semaphore, SemaphoreGuardArc};
+use coap_ws_core::Sent;
+use futures_channel::oneshot;
+use futures_util::task::AtomicWaker;
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+/// How a handle names a request of its own.
+pub(crate) type Ticket = u64;
+
+/// What a handle wants of the task.
+pub(crate) enum Command {
+    Request(Box<Ask>),
+    Cancel(Ticket),
+    Ping { custody: bool, reply: oneshot::Sender<Result<bool, PingFailure>> },
+    Release { hold_off: Duration, diagnostic: String },
+    Abort(String),
+}
+
+/// A request on its way to the task.
+pub(crate) struct Ask {
+    pub(crate) ticket: Ticket,
+    pub(crate) message: Outgoing,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) reply: oneshot::Sender<Result<Response, Error>>,
+    /// Given back when the exchange is over.
+    pub(crate) permit: SemaphoreGuardArc,
+}
+
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    /// Whether something waits in the inbox.
+    posted: AtomicBool,
+    waker: AtomicWaker,
+    tickets: AtomicU64,
+    permits: Arc<Semaphore>,
+    /// One for each Ping that may be unanswered.
+    ping_permits: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct State {
+    inbox: Vec<Command>,
+    closed: Option<Closed>,
+}
+
+/// How many Pings may be unanswered; the core's own number.
+const PINGS: usize = 4;
+
+impl Mailbox {
+    pub(crate) fn new(permits: usize) -> Mailbox {
+        Mailbox {
+            state: Mutex::default(),
+            posted: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+            tickets: AtomicU64::new(1),
+            permits: Arc::new(Semaphore::new(permits)),
+            ping_permits: Arc::new(Semaphore::new(PINGS)),
+        }
+    }
+
+    /// Sends a request and waits for what comes of it. Dropping the future cancels it.
+    pub(crate) async fn request(
+        self: Arc<Self>,
+        message: Outgoing,
+        timeout: Option<Duration>,
+    ) -> Result<Response, Error> {
+        let permit = self.permits.acquire_arc().await;
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        self.post(Command::Request(Box::new(Ask { ticket, message, timeout, reply, permit })))
+            .map_err(|closed| Error::unsent(ErrorKind::Closed(closed)))?;
+        let mut guard = CancelOnDrop { mailbox: &self, ticket: Some(ticket) };
+        let answer = answer.await;
+        guard.ticket = None;
+        answer.unwrap_or_else(|_| Err(self.gone()))
+    }
+
+    /// Sends a Ping and waits for its Pong: whether that states custody.
+    pub(crate) async fn ping(&self, custody: bool) -> Result<bool, PingFailure> {
+        let _permit = self.ping_permits.acquire_arc().await;
+        let (reply, answer) = oneshot::channel();
+        self.post(Command::Ping { custody, reply }).map_err(PingFailure::Closed)?;
+        answer
+            .await
+            .unwrap_or_else(|_| Err(PingFailure::Closed(self.closed().unwrap_or_else(lost))))
+    }
+
+    /// Hands a command to the task, or says how the connection ended.
+    pub(crate) fn post(&self, command: Command) -> Result<(), Closed> {
+        {
+            let mut state = self.lock();
+            if let Some(closed) = &state.closed {
+                return Err(closed.clone());
+            }
+            state.inbox.push(command);
+            self.posted.store(true, Ordering::Release);
+        }
+        // User code may run in a waker: not under the lock.
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// What handles want since the last call.
+    pub(crate) fn take(&self) -> Vec<Command> {
+        if !self.posted.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        mem::take(&mut self.lock().inbox)
+    }
+
+    /// Whose task is to be woken by commands.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// The connection is over: from here on commands are refused, and who waits is told.
+    pub(crate) fn close(&self, closed: Closed) {
+        let left = {
+            let mut state = self.lock();
+            state.closed.get_or_insert(closed);
+            mem::take(&mut state.inbox)
+        };
+        // Dropping a command tells its sender; not under the lock.
+        drop(left);
+        // Whoever waits for a permit finds the mailbox closed.
+        self.permits.add_permits(usize::from(u16::MAX));
+        self.ping_permits.add_permits(usize::from(u16::MAX));
+    }
+
+    /// How the connection ended, `None` while it lives.
+    pub(crate) fn closed(&self) -> Option<Closed> {
+        self.lock().closed.clone()
+    }
+
+    /// The error of a request whose command was dropped: it never reached the connection.
+    fn gone(&self) -> Error {
+        Error::new(ErrorKind::Closed(self.closed().unwrap_or_else(lost)), Sent::No)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics under the lock; were it otherwise, the state would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task was dropped before it could say anything.
+pub(crate) fn lost() -> Closed {
+    Closed { reason: coap_ws_core::CloseReason::Lost, diagnostic: None }
+}
+
+struct CancelOnDrop<'m> {
+    mailbox: &'m Mailbox,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            // Where the connection is over, so is the request.
+            let _ = self.mailbox.post(Command::Cancel(ticket));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! One connection, both roles, at either end.
+
+use crate::error::{Closed, ConnectError, Error, PingFailure};
+use crate::mailbox::{Command, Mailbox, lost};
+use crate::outgoing::{Outgoing, RequestBuilder, Via};
+use crate::policy::Authority;
+use crate::response::Response;
+use coap_ws_core::PeerSettings;
+use coap_ws_core::message::Code;
+use futures_channel::oneshot;
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// The other end of one connection: ask it, ping it, release it. Cheap to clone.
+///
+/// At the end that accepted the connection it is the only way to ask the client anything: a
+/// WebSocket client has no URI (RFC 8323 §8.5; URI-23). It never reconnects; when the
+/// connection is over it stays so.
+#[derive(Clone)]
+pub struct Remote {
+    shared: Arc<RemoteShared>,
+}
+
+/// What is known of a connection before it is open.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RemoteInfo {
+    /// The peer's address, where the transport has one.
+    pub address: Option<SocketAddr>,
+    /// The URI that references of requests are relative to, at the initiator.
+    pub base: Option<String>,
+    /// Whether the transport is TLS: coaps+ws.
+    pub secure: bool,
+}
+
+pub(crate) struct RemoteShared {
+    pub(crate) mailbox: Arc<Mailbox>,
+    info: RemoteInfo,
+    pub(crate) opened: OnceLock<OpenedInfo>,
+    pub(crate) settings: std::sync::Mutex<Option<PeerSettings>>,
+    opening: Shared<oneshot::Receiver<Result<(), Arc<ConnectError>>>>,
+    ended: Shared<oneshot::Receiver<Closed>>,
+}
+
+/// What the opening handshake told.
+#[derive(Debug)]
+pub(crate) struct OpenedInfo {
+    pub(crate) authority: Option<Authority>,
+    pub(crate) head: Option<http::request::Parts>,
+}
+
+/// The task's ends of what a [`Remote`] waits for.
+pub(crate) struct RemoteEnds {
+    pub(crate) opening: Option<oneshot::Sender<Result<(), Arc<ConnectError>>>>,
+    pub(crate) ended: Option<oneshot::Sender<Closed>>,
+}
+
+impl Remote {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, info: RemoteInfo) -> (Remote, RemoteEnds) {
+        let (opening_tx, opening) = oneshot::channel();
+        let (ended_tx, ended) = oneshot::channel();
+        let shared = RemoteShared {
+            mailbox,
+            info,
+            opened: OnceLock::new(),
+            settings: std::sync::Mutex::new(None),
+            opening: opening.shared(),
+            ended: ended.shared(),
+        };
+        let ends = RemoteEnds { opening: Some(opening_tx), ended: Some(ended_tx) };
+        (Remote { shared: Arc::new(shared) }, ends)
+    }
+
+    /// A GET of a URI reference: a path, or at the initiator also a whole URI.
+    pub fn get(&self, reference: &str) -> RequestBuilder {
+        self.request(Code::GET, reference)
+    }
+
+    /// A POST.
+    pub fn post(&self, reference: &str) -> RequestBuilder {
+        self.request(Code::POST, reference)
+    }
+
+    /// A PUT.
+    pub fn put(&self, reference: &str) -> RequestBuilder {
+        self.request(Code::PUT, reference)
+    }
+
+    /// A DELETE.
+    pub fn delete(&self, reference: &str) -> RequestBuilder {
+        self.request(Code::DELETE, reference)
+    }
+
+    /// A request of any method.
+    pub fn request(&self, method: Code, reference: &str) -> RequestBuilder {
+        let base = self.shared.info.base.as_deref();
+        RequestBuilder::new(Via::Remote(self.clone()), method, base, reference)
+    }
+
+    /// Sends a CoAP Ping and waits for the Pong (RFC 8323 §5.4).
+    ///
+    /// # Errors
+    ///
+    /// [`PingFailure`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses interest in the Pong; the Ping may still be sent.
+    pub async fn ping(&self) -> Result<(), PingFailure> {
+        self.shared.mailbox.ping(false).await.map(|_| ())
+    }
+
+    /// Sends a Ping with Custody: the Pong comes when the peer has processed all that was sent
+    /// before (RFC 8323 §5.4.1). False where the Pong does not state it.
+    ///
+    /// # Errors
+    ///
+    /// [`PingFailure`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`ping`](Remote::ping).
+    pub async fn ping_custody(&self) -> Result<bool, PingFailure> {
+        self.shared.mailbox.ping(true).await
+    }
+
+    /// Ends the connection in good order (RFC 8323 §5.5): no new request leaves, what is begun
+    /// is finished, then it is closed. Ready when it is.
+    ///
+    /// # Cancel safety
+    ///
+    /// The release goes on without the future.
+    pub async fn release(&self) -> Closed {
+        self.release_with(Duration::ZERO, "").await
+    }
+
+    /// As [`release`](Remote::release); the peer is not to connect again for `hold_off`.
+    ///
+    /// # Cancel safety
+    ///
+    /// The release goes on without the future.
+    pub async fn release_with(&self, hold_off: Duration, diagnostic: &str) -> Closed {
+        let diagnostic = diagnostic.to_owned();
+        // Where it is over already, that is what `closed` tells.
+        let _ = self.shared.mailbox.post(Command::Release { hold_off, diagnostic });
+        self.closed().await
+    }
+
+    /// Ends the connection at once (RFC 8323 §5.6). What is in flight fails.
+    pub fn abort(&self, diagnostic: &str) {
+        let _ = self.shared.mailbox.post(Command::Abort(diagnostic.to_owned()));
+    }
+
+    /// Waits for the opening handshake.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Opening`] where it failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn opened(&self) -> Result<(), Arc<ConnectError>> {
+        let lost = || Arc::new(ConnectError::Opening(crate::engine::OpeningError::Closed));
+        self.shared.opening.clone().await.unwrap_or_else(|_| Err(lost()))
+    }
+
+    /// Waits for the end of the connection, however it comes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost by dropping the future.
+    pub async fn closed(&self) -> Closed {
+        self.shared.ended.clone().await.unwrap_or_else(|_| lost())
+    }
+
+    /// Whether the connection is over.
+    pub fn is_closed(&self) -> bool {
+        self.shared.mailbox.closed().is_some()
+    }
+
+    /// What is known of the transport.
+    pub fn info(&self) -> &RemoteInfo {
+        &self.shared.info
+    }
+
+    /// What the peer calls us, at the end that accepted: its Host header, the default Uri-Host
+    /// of its requests (WS-16).
+    pub fn authority(&self) -> Option<&Authority> {
+        self.shared.opened.get()?.authority.as_ref()
+    }
+
+    /// The head of the opening handshake's request, at the end that accepted: headers, cookies,
+    /// credentials.
+    pub fn handshake(&self) -> Option<&http::request::Parts> {
+        self.shared.opened.get()?.head.as_ref()
+    }
+
+    /// What the peer has said of itself so far; `None` before its first CSM.
+    pub fn peer_settings(&self) -> Option<PeerSettings> {
+        *self.shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) async fn send(
+        &self,
+        message: Outgoing,
+        timeout: Option<Duration>,
+    ) -> Result<Response, Error> {
+        Arc::clone(&self.shared.mailbox).request(message, timeout).await
+    }
+
+    pub(crate) fn shared(&self) -> &RemoteShared {
+        &self.shared
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let info = &self.shared.info;
+        f.debug_struct("Remote")
+            .field("address", &info.address)
+            .field("base", &info.base)
+            .field("closed", &self.is_closed())
+            .finish()
+    }
+}

@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# Interoperation with aiocoap, in both directions, over loopback.
+#
+#   scripts/interop.sh
+#
+# One line for each check, `ok NAME` or `FAIL NAME why`, and `N passed, N failed` at the end. The
+# program under test is target/release/coap-ws, which is built when COAP_WS does not name another.
+. "$(dirname "$0")/lib.sh"
+
+logs=$target/interop
+peers=$top/tests/interop
+passed=0 failed=0
+children=()
+
+# Ends what was started here, however the script ends.
+finish() {
+    local child
+    for child in "${children[@]}"; do
+        kill "$child" 2>/dev/null || true
+        wait "$child" 2>/dev/null || true
+    done
+    children=()
+}
+trap finish EXIT
+
+# ok NAME, fail NAME WHY...: counts and tells one check.
+ok() {
+    passed=$((passed + 1))
+    printf 'ok %s\n' "$1"
+}
+fail() {
+    failed=$((failed + 1))
+    printf 'FAIL %s\n' "$*"
+}
+
+free_port() {
+    "$venv/bin/python" -c '
+import socket
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0))
+    print(s.getsockname()[1])'
+}
+
+# start NAME LINE COMMAND...: runs it beside us until it has printed LINE.
+start() {
+    local name=$1 line=$2 tenths
+    shift 2
+    "$@" >"$logs/$name.out" 2>"$logs/$name.err" </dev/null &
+    children+=($!)
+    for ((tenths = 0; tenths < 150; tenths++)); do
+        grep -sqxF -- "$line" "$logs/$name.out" && return
+        kill -0 $! 2>/dev/null || break
+        sleep 0.1
+    done
+    tail -n 20 "$logs/$name.out" "$logs/$name.err" >&2
+    return 1
+}
+
+# client NAME STATUS COMMAND...: runs our client; its output goes to $logs/NAME.out. It must end in
+# time with STATUS, which is its exit code.
+client() {
+    local name=$1 expected=$2 status=0 why
+    shift 2
+    timeout 20 "$coap_ws" "$@" >"$logs/$name.out" 2>"$logs/$name.err" </dev/null || status=$?
+    [ "$status" = "$expected" ] && return
+    why=$(tail -n 3 "$logs/$name.err" | tr '\n' ' ')
+    fail "$name" "exit code $status instead of $expected: $why"
+    return 1
+}
+
+# same NAME FILE: what the client gave out is what FILE has.
+same() {
+    if cmp -s "$logs/$1.out" "$2"; then
+        ok "$1"
+    else
+        fail "$1" "$(cmp "$logs/$1.out" "$2" 2>&1 || true)"
+    fi
+}
+
+# text TEXT: a file of just that.
+text() {
+    printf '%s' "$1" >"$logs/expected"
+    echo "$logs/expected"
+}
+
+# Our server, aiocoap as the client.
+ours_serves() {
+    local port base verdict name why before=$failed status=0
+    port=$(free_port)
+    base=coap+ws://127.0.0.1:$port
+    if ! start our_server "listening on $base" \
+        "$coap_ws" serve --demo --listen "127.0.0.1:$port"; then
+        fail ours_serves "the server did not say that it listens"
+        return
+    fi
+    timeout 120 "$venv/bin/python" "$peers/aiocoap_client.py" "$base" \
+        >"$logs/aiocoap_client.out" 2>"$logs/aiocoap_client.err" </dev/null || status=$?
+    while read -r verdict name why; do
+        case $verdict in
+        ok) ok "ours_serves.$name" ;;
+        *) fail "ours_serves.$name" "$why" ;;
+        esac
+    done <"$logs/aiocoap_client.out"
+    if [ "$status" != 0 ] && [ "$failed" = "$before" ]; then
+        fail ours_serves "the client broke off: $status, $(tail -n 1 "$logs/aiocoap_client.err")"
+    fi
+    name=ours_serves.survives
+    if ! kill -0 "${children[@]}" 2>/dev/null; then
+        fail $name "the server has ended: $(tail -n 1 "$logs/our_server.err")"
+    elif grep -q panicked "$logs/our_server.err"; then
+        fail $name "$(grep -m 1 panicked "$logs/our_server.err")"
+    else
+        ok $name
+    fi
+    finish
+}
+
+# aiocoap as the server, our client.
+ours_asks() {
+    local port base name link
+    port=$(free_port)
+    base=coap+ws://127.0.0.1:$port
+    if ! start aiocoap_server ready "$venv/bin/python" "$peers/aiocoap_server.py" "$port"; then
+        fail ours_asks "the server did not say that it is ready"
+        return
+    fi
+    "$venv/bin/python" -c '
+import sys
+sys.stdout.buffer.write(bytes(i % 251 for i in range(65_536)))' >"$logs/large"
+
+    name=ours_asks.get_hello
+    if client $name 0 get "$base/hello"; then same $name "$(text hi)"; fi
+
+    name=ours_asks.put_store
+    if client $name 0 put -d kept "$base/store/x"; then same $name "$(text '')"; fi
+    name=ours_asks.get_store
+    if client $name 0 get "$base/store/x"; then same $name "$(text kept)"; fi
+
+    name=ours_asks.post_echo
+    if client $name 0 post -d echoed "$base/echo"; then same $name "$(text echoed)"; fi
+
+    name=ours_asks.not_found
+    if client $name 4 get "$base/nothing"; then ok $name; fi
+    name=ours_asks.method_not_allowed
+    if client $name 4 put -d x "$base/hello"; then ok $name; fi
+
+    name=ours_asks.discover
+    if client $name 0 discover "$base"; then
+        for link in /hello /store /echo /large /reverse; do
+            if ! grep -qF -- "$link" "$logs/$name.out"; then
+                fail $name "$link is not listed"
+                link=
+                break
+            fi
+        done
+        if [ -n "$link" ]; then ok $name; fi
+    fi
+
+    name=ours_asks.get_large
+    if client $name 0 get "$base/large"; then same $name "$logs/large"; fi
+    name=ours_asks.post_echo_large
+    if client $name 0 post -d "@$logs/large" "$base/echo"; then same $name "$logs/large"; fi
+
+    # Our client answers the server's request for /hello, on the connection it asks on.
+    name=ours_asks.reverse
+    if client $name 0 get --serve "$base/reverse"; then
+        if [ -s "$logs/$name.out" ]; then ok $name; else fail $name "the answer is empty"; fi
+    fi
+    finish
+}
+
+mkdir -p "$logs"
+venv
+coap_ws=${COAP_WS:-$target/release/coap-ws}
+if [ -z "${COAP_WS-}" ]; then cargo build --quiet --release -p coap-ws-cli </dev/null; fi
+
+step "our server, aiocoap's client"
+ours_serves
+step "aiocoap's server, our client"
+ours_asks
+
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

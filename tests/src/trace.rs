@@ -1,0 +1,31 @@
+//! What happened in which order: as a hash always, as lines where somebody reads them.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// A trace of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    hasher: DefaultHasher,
+    print: bool,
+}
+
+impl Trace {
+    /// A trace; its lines go to standard error where `print`.
+    pub fn new(print: bool) -> Trace {
+        Trace { hasher: DefaultHasher::new(), print }
+    }
+
+    /// Adds one thing that happened; `line` is made only where somebody reads it.
+    pub fn add(&mut self, what: impl Hash, line: fmt::Arguments<'_>) {
+        what.hash(&mut self.hasher);
+        if self.print {
+            eprintln!("{line}");
+        }
+    }
+
+    /// The same for all runs in which the same happened.
+    pub fn hash(&self) -> u64 {
+        self.hasher.finish()
+    }
+}
