@@ -2,11 +2,15 @@
 
 use crate::dial::{Dial, Dialer};
 use crate::engine::EngineConfig;
-use crate::error::{Error, ErrorKind, PingFailure};
+use crate::error::{ConnectError, Error, ErrorKind, PingFailure};
 use crate::handler::{Handler, NoHandler};
 use crate::outgoing::{RequestBuilder, Via};
-use crate::remote::Remote;
-use crate::runtime::Runtime;
+use crate::proxy::Proxy;
+use crate::remote::{Remote, RemoteInfo};
+use crate::runtime::{Runtime, within};
+#[cfg(feature = "tls")]
+use crate::tls::{ClientTls, Credentials};
+use crate::transport::Transport;
 use async_lock::Mutex;
 use coap_ws_core::Side;
 use coap_ws_core::message::Code;
@@ -52,6 +56,11 @@ impl<R: Runtime> Client<R> {
             config: EngineConfig::new(Side::Initiator),
             headers: HeaderMap::new(),
             connect_timeout: Duration::from_secs(20),
+            proxy: None,
+            #[cfg(feature = "tls")]
+            credentials: Credentials::default(),
+            #[cfg(feature = "tls")]
+            tls: None,
             handler: NoHandler,
             runtime: PhantomData,
         }
@@ -146,6 +155,11 @@ pub struct ClientBuilder<R, H> {
     config: EngineConfig,
     headers: HeaderMap,
     connect_timeout: Duration,
+    proxy: Option<Proxy>,
+    #[cfg(feature = "tls")]
+    credentials: Credentials,
+    #[cfg(feature = "tls")]
+    tls: Option<ClientTls>,
     handler: H,
     runtime: PhantomData<fn() -> R>,
 }
@@ -169,6 +183,26 @@ impl<R: Runtime, H> ClientBuilder<R, H> {
         self
     }
 
+    /// Connects through an HTTP proxy (WS-38).
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Whom to trust and who to be for coaps+ws. Without it, whom the system trusts.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The same by URI; what matches none of them has what [`tls`](Self::tls) says.
+    #[cfg(feature = "tls")]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
     /// Answers the server's requests: both ends of a connection are CoAP servers. Without it
     /// they get 5.01.
     pub fn serve<N: Handler>(self, handler: N) -> ClientBuilder<R, N> {
@@ -176,6 +210,11 @@ impl<R: Runtime, H> ClientBuilder<R, H> {
             config: self.config,
             headers: self.headers,
             connect_timeout: self.connect_timeout,
+            proxy: self.proxy,
+            #[cfg(feature = "tls")]
+            credentials: self.credentials,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
             handler,
             runtime: PhantomData,
         }
@@ -196,15 +235,51 @@ where
     pub fn build(self, base: &str) -> Result<Client<R>, Error> {
         let uri = Uri::parse(base).map_err(|error| Error::unsent(ErrorKind::Uri(error)))?;
         let base = uri.to_string();
-        let dial = Dialer::<R, H> {
+        let dial = self.dialer();
+        let shared = Shared { dial: Box::new(dial), base, current: Mutex::new(None) };
+        Ok(Client { shared: Arc::new(shared), runtime: PhantomData })
+    }
+
+    fn dialer(self) -> Dialer<R, H> {
+        Dialer {
             config: self.config,
             headers: self.headers,
             connect_timeout: self.connect_timeout,
+            proxy: self.proxy,
+            #[cfg(feature = "tls")]
+            credentials: self.credentials,
+            #[cfg(feature = "tls")]
+            tls: self.tls,
             handler: Arc::new(self.handler),
             runtime: PhantomData,
+        }
+    }
+
+    /// Speaks over a stream that somebody else has connected: a TLS of your own, a Unix socket,
+    /// a tunnel. `base` says what the other end is called, and whether the stream is secure.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Uri`], or [`ErrorKind::Connect`] where the opening handshake fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future ends the connection.
+    pub async fn over<T>(self, stream: T, base: &str) -> Result<Remote, Error>
+    where
+        T: Transport + Unpin + Send + 'static,
+    {
+        let uri = Uri::parse(base).map_err(|error| Error::unsent(ErrorKind::Uri(error)))?;
+        let info = RemoteInfo {
+            base: Some(uri.to_string()),
+            secure: uri.scheme().is_secure(),
+            ..RemoteInfo::default()
         };
-        let shared = Shared { dial: Box::new(dial), base, current: Mutex::new(None) };
-        Ok(Client { shared: Arc::new(shared), runtime: PhantomData })
+        let limit = self.connect_timeout;
+        let dialer = self.dialer();
+        let opened = within::<R, _>(limit, dialer.drive(stream, &uri, info)).await;
+        let opened = opened.unwrap_or_else(|| Err(Arc::new(ConnectError::Timeout)));
+        opened.map_err(|error| Error::unsent(ErrorKind::Connect(error)))
     }
 
     /// Connects to the host of a URI.

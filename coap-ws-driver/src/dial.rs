@@ -1,18 +1,28 @@
-//! Making a connection: name, TCP, opening handshake. Each stage fails in its own words.
+//! Making a connection: name, TCP, proxy, TLS, opening handshake. Each stage fails in its own
+//! words.
 
+use crate::channel::Channel;
 use crate::driver::Driver;
 use crate::engine::{Engine, EngineConfig};
 use crate::error::ConnectError;
 use crate::handler::Handler;
+use crate::proxy::Proxy;
 use crate::remote::{Remote, RemoteInfo};
-use crate::runtime::{Runtime, within};
+use crate::runtime::{Runtime, sleep, within};
+#[cfg(feature = "tls")]
+use crate::tls::{ClientTls, Credentials, TlsStream};
+use crate::transport::{Timer, Transport};
 use coap_ws_core::message::uri::Uri;
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
 use http::HeaderMap;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +41,11 @@ pub(crate) struct Dialer<R, H> {
     pub(crate) config: EngineConfig,
     pub(crate) headers: HeaderMap,
     pub(crate) connect_timeout: Duration,
+    pub(crate) proxy: Option<Proxy>,
+    #[cfg(feature = "tls")]
+    pub(crate) credentials: Credentials,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<ClientTls>,
     pub(crate) handler: Arc<H>,
     pub(crate) runtime: PhantomData<fn() -> R>,
 }
@@ -59,55 +74,183 @@ where
 {
     async fn connect(&self, base: &str) -> Result<Remote, Arc<ConnectError>> {
         let uri = Uri::parse(base).map_err(ConnectError::Uri)?;
-        if uri.scheme().is_secure() {
-            return Err(Arc::new(ConnectError::TlsMissing));
-        }
-        let (stream, address) = tcp::<R>(&uri).await?;
-        let info = RemoteInfo { address: Some(address), base: Some(base.into()), secure: false };
-        let remote = self.drive(stream, &uri, info)?;
-        remote.opened().await?;
-        Ok(remote)
+        let (stream, address) = self.reach(&uri).await?;
+        let channel = self.secure(&uri, stream).await?;
+        let info = RemoteInfo {
+            address: Some(address),
+            base: Some(base.into()),
+            secure: uri.scheme().is_secure(),
+            ..RemoteInfo::default()
+        };
+        self.drive(channel, &uri, info).await
     }
 
-    /// Drives a connected stream in the background.
-    fn drive(
+    /// TCP to the host itself, or a tunnel to it.
+    async fn reach(&self, uri: &Uri<'_>) -> Result<(R::Stream, SocketAddr), ConnectError> {
+        let Some(proxy) = &self.proxy else {
+            let host = uri.host();
+            return tcp::<R>(host.text(), host.ip(), uri.port()).await;
+        };
+        let (mut stream, address) = tcp::<R>(proxy.host(), None, proxy.port()).await?;
+        let authority = format!("{}:{}", uri.host(), uri.port());
+        let tunnel = proxy.tunnel(&mut stream, &authority).await;
+        tunnel.map_err(|error| ConnectError::Proxy { proxy: format!("{proxy:?}"), error })?;
+        Ok((stream, address))
+    }
+
+    /// TLS where the scheme asks for it, before any HTTP; never a fallback (SEC-02).
+    #[cfg(feature = "tls")]
+    async fn secure(
         &self,
+        uri: &Uri<'_>,
         stream: R::Stream,
+    ) -> Result<Channel<R::Stream>, ConnectError> {
+        if !uri.scheme().is_secure() {
+            return Ok(Channel::Plain(stream));
+        }
+        let platform;
+        let tls = match self.credentials.find(uri).or(self.tls.as_ref()) {
+            Some(tls) => tls,
+            None => {
+                platform =
+                    ClientTls::platform().map_err(|error| ConnectError::Tls(error.into()))?;
+                &platform
+            }
+        };
+        let stream = TlsStream::connect(tls, uri.host().text(), stream).await?;
+        Ok(Channel::Tls(Box::new(stream)))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn secure(
+        &self,
+        uri: &Uri<'_>,
+        stream: R::Stream,
+    ) -> Result<Channel<R::Stream>, ConnectError> {
+        match uri.scheme().is_secure() {
+            true => Err(ConnectError::TlsMissing),
+            false => Ok(Channel::Plain(stream)),
+        }
+    }
+
+    /// Drives a stream in the background; ready when the opening handshake is done.
+    pub(crate) async fn drive<T>(
+        &self,
+        stream: T,
         uri: &Uri<'_>,
         info: RemoteInfo,
-    ) -> Result<Remote, ConnectError> {
+    ) -> Result<Remote, Arc<ConnectError>>
+    where
+        T: Transport + Unpin + Send + 'static,
+    {
         let mut config = self.config.clone();
         config.connection.serves = self.handler.serves();
         let timer = R::timer();
         let host = uri.authority().to_string();
-        let now = crate::transport::Timer::now(&timer);
-        let engine = Engine::initiator(now, config, &host, &self.headers);
+        let engine = Engine::initiator(timer.now(), config, &host, &self.headers);
         let engine = engine.map_err(ConnectError::Config)?;
         let handler = Arc::clone(&self.handler);
         let (remote, driver) = Driver::new(engine, stream, timer, handler, info);
         R::spawn(driver);
+        // Whoever loses interest in a connection that is not open yet ends it.
+        let guard = AbortOnDrop(Some(remote.clone()));
+        remote.opened().await?;
+        guard.keep();
         Ok(remote)
     }
 }
 
-/// The first address that takes the connection; they are tried one after the other (WS-17).
-async fn tcp<R: Runtime>(uri: &Uri<'_>) -> Result<(R::Stream, SocketAddr), ConnectError> {
-    let (host, port) = (uri.host().text().to_owned(), uri.port());
-    let resolved = match uri.host().ip() {
-        Some(ip) => Ok(vec![SocketAddr::new(ip, port)]),
-        None => R::resolve(host.clone(), port).await,
-    };
-    let addresses = match resolved {
-        Ok(addresses) if addresses.is_empty() => Err(io::ErrorKind::NotFound.into()),
-        other => other,
-    };
-    let addresses = addresses.map_err(|source| ConnectError::Resolve { host, source })?;
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in addresses {
-        match R::connect(address).await {
-            Ok(stream) => return Ok((stream, address)),
-            Err(error) => last = error,
+struct AbortOnDrop(Option<Remote>);
+
+impl AbortOnDrop {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(remote) = &self.0 {
+            remote.abort("");
         }
     }
-    Err(ConnectError::Tcp { address: format!("{}:{port}", uri.host()), source: last })
+}
+
+/// How long an address may take before the next one is tried beside it (RFC 8305 §5).
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// The first address that takes the connection. They are tried in the order of the system's
+/// preference, families by turns, each a quarter of a second after the one before unless that
+/// has failed sooner (RFC 8305); never two at a time to the same address (WS-17).
+async fn tcp<R: Runtime>(
+    host: &str,
+    ip: Option<std::net::IpAddr>,
+    port: u16,
+) -> Result<(R::Stream, SocketAddr), ConnectError> {
+    let resolved = match ip {
+        Some(ip) => Ok(vec![SocketAddr::new(ip, port)]),
+        None => R::resolve(host.to_owned(), port).await,
+    };
+    let unresolved = |source| ConnectError::Resolve { host: host.to_owned(), source };
+    let mut addresses = by_turns(resolved.map_err(unresolved)?);
+    if addresses.is_empty() {
+        return Err(unresolved(io::ErrorKind::NotFound.into()));
+    }
+    let attempt = |address| async move { (R::connect(address).await, address) };
+    let mut attempts = FuturesUnordered::new();
+    let mut last = None;
+    loop {
+        if let Some(address) = addresses.pop_front() {
+            attempts.push(attempt(address));
+        }
+        let next = pin!(async {
+            match addresses.is_empty() {
+                true => std::future::pending().await,
+                false => sleep::<R>(NEXT_ADDRESS).await,
+            }
+        });
+        match select(attempts.next(), next).await {
+            Either::Left((Some((Ok(stream), address)), _)) => return Ok((stream, address)),
+            Either::Left((Some((Err(error), _)), _)) => last = Some(error),
+            Either::Left((None, _)) => break,
+            Either::Right(((), _)) => {}
+        }
+        if attempts.is_empty() && addresses.is_empty() {
+            break;
+        }
+    }
+    let source = last.unwrap_or_else(|| io::ErrorKind::NotFound.into());
+    Err(ConnectError::Tcp { address: format!("{host}:{port}"), source })
+}
+
+/// Addresses without repetitions, families by turns, the first one's first.
+fn by_turns(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
+    let mut distinct: Vec<SocketAddr> = Vec::new();
+    for address in addresses {
+        if !distinct.contains(&address) {
+            distinct.push(address);
+        }
+    }
+    let first_is_v6 = distinct.first().is_some_and(SocketAddr::is_ipv6);
+    let (mut own, mut other): (VecDeque<_>, VecDeque<_>) =
+        distinct.into_iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let mut turns = VecDeque::new();
+    while !own.is_empty() || !other.is_empty() {
+        turns.extend(own.pop_front());
+        turns.extend(other.pop_front());
+    }
+    turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_turns;
+
+    #[test]
+    fn families_take_turns() {
+        let parse = |list: &[&str]| list.iter().map(|a| a.parse().unwrap()).collect::<Vec<_>>();
+        let sorted = by_turns(parse(&["[::1]:1", "[::2]:1", "[::1]:1", "1.1.1.1:1", "1.1.1.2:1"]));
+        let expected = parse(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "1.1.1.2:1"]);
+        assert_eq!(Vec::from(sorted), expected);
+    }
 }

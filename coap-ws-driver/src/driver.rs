@@ -43,6 +43,8 @@ pub struct Driver<T, C, H: Handler> {
     asks: Asks,
     answers: Answers<H::Future>,
     diagnostic: Option<String>,
+    /// How the stream broke.
+    broken: Option<io::Error>,
     /// What the timer is set to: never later than the next deadline.
     armed: Option<Instant>,
     flushed: bool,
@@ -72,6 +74,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             asks: Asks::default(),
             answers: Answers::new(),
             diagnostic: None,
+            broken: None,
             armed: None,
             flushed: true,
             shut_down: false,
@@ -138,8 +141,12 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 self.handler.connected(&self.remote);
             }
             Event::OpeningFailed(error) => {
+                let error = match self.broken.take() {
+                    Some(broken) => ConnectError::of_stream(broken),
+                    None => ConnectError::Opening(error),
+                };
                 if let Some(opening) = self.ends.opening.take() {
-                    let _ = opening.send(Err(Arc::new(ConnectError::Opening(error))));
+                    let _ = opening.send(Err(Arc::new(error)));
                 }
                 self.closed(lost());
             }
@@ -331,7 +338,10 @@ where
                     this.closed(lost());
                     return Poll::Ready(());
                 }
-                Err(_broken) => this.engine.handle_error(this.timer.now()),
+                Err(broken) => {
+                    this.broken = Some(broken);
+                    this.engine.handle_error(this.timer.now());
+                }
             }
         }
     }

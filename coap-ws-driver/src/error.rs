@@ -195,10 +195,20 @@ pub enum ConnectError {
         /// What the last one said.
         source: std::io::Error,
     },
+    /// The proxy makes no tunnel.
+    Proxy {
+        /// Which.
+        proxy: String,
+        /// Why.
+        error: crate::proxy::ProxyError,
+    },
     /// The scheme needs TLS and there is none.
     TlsMissing,
-    /// The TLS handshake failed.
+    /// The TLS handshake failed, or its settings cannot be used. With the feature `tls` a
+    /// [`TlsFailure`](crate::tls::TlsFailure) or a [`TlsError`](crate::tls::TlsError).
     Tls(Box<dyn std::error::Error + Send + Sync>),
+    /// The stream failed within the opening handshake.
+    Stream(std::io::Error),
     /// The opening handshake failed.
     Opening(OpeningError),
     /// It all took longer than `connect_timeout`.
@@ -207,12 +217,26 @@ pub enum ConnectError {
     Config(crate::engine::EngineError),
 }
 
+impl ConnectError {
+    /// What a broken stream says: with TLS 1.3 a server refuses a client's certificate only
+    /// after the handshake.
+    pub(crate) fn of_stream(error: std::io::Error) -> ConnectError {
+        #[cfg(feature = "tls")]
+        if let Some(failure) = crate::tls::TlsFailure::of(&error) {
+            return ConnectError::Tls(failure.into());
+        }
+        ConnectError::Stream(error)
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Uri(error) => error.fmt(f),
             Self::Resolve { host, source } => write!(f, "no address for {host}: {source}"),
             Self::Tcp { address, source } => write!(f, "cannot connect to {address}: {source}"),
+            Self::Proxy { proxy, error } => write!(f, "no tunnel through {proxy}: {error}"),
+            Self::Stream(error) => write!(f, "the connection broke while opening: {error}"),
             Self::TlsMissing => f.write_str("coaps+ws needs TLS, which is not configured here"),
             Self::Tls(error) => write!(f, "the TLS handshake failed: {error}"),
             Self::Opening(error) => error.fmt(f),
@@ -228,6 +252,8 @@ impl std::error::Error for ConnectError {
             Self::Uri(error) => Some(error),
             Self::Resolve { source, .. } | Self::Tcp { source, .. } => Some(source),
             Self::Tls(error) => Some(error.as_ref()),
+            Self::Proxy { error, .. } => Some(error),
+            Self::Stream(error) => Some(error),
             Self::Opening(error) => Some(error),
             Self::Config(error) => Some(error),
             Self::TlsMissing | Self::Timeout => None,

@@ -8,6 +8,7 @@
 
 mod answers;
 mod asks;
+mod channel;
 mod client;
 mod dial;
 mod driver;
@@ -20,12 +21,15 @@ mod mailbox;
 mod options;
 mod outgoing;
 pub mod policy;
+mod proxy;
 mod remote;
 mod request;
 mod response;
 mod router;
 mod runtime;
 mod server;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod transport;
 
 pub use client::{Client, ClientBuilder};
@@ -34,12 +38,14 @@ pub use driver::{Driver, READ_CHUNK};
 pub use error::{Closed, ConnectError, Error, ErrorKind, PingFailure};
 pub use handler::{Handler, NoHandler};
 pub use outgoing::RequestBuilder;
+pub use proxy::{Proxy, ProxyError, ProxyParseError};
 pub use remote::{Remote, RemoteInfo};
 pub use request::Request;
 pub use response::{ErrorResponse, IntoResponse, NotText, Response};
 pub use router::{Answer, RouteHandler, Router};
 pub use runtime::Runtime;
 pub use server::{
-    DEFAULT_PORT, DEFAULT_SECURE_PORT, Serve, Server, ServerLimits, port_by_coap_port,
+    Acceptor, AcceptorConfig, DEFAULT_PORT, DEFAULT_SECURE_PORT, Serve, Server, ServerLimits,
+    port_by_coap_port,
 };
 pub use transport::{Timer, Transport};

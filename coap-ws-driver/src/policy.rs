@@ -54,6 +54,9 @@ pub struct Policy {
     /// The scheme of the listener itself: [`Scheme::CoapsWs`] if TLS ends here. Only used while
     /// `public_uris` is empty; a proxy that ends TLS before us is described by `public_uris`.
     pub scheme: Scheme,
+    /// The name that the client asked for in its TLS handshake (SNI), where there was one: the
+    /// `Host` must be the same (T12). Set for each connection.
+    pub server_name: Option<String>,
     /// Where the listener can be reached from. Only used while `public_uris` is empty.
     pub bind: Bind,
 }
@@ -69,6 +72,13 @@ impl Policy {
             };
         }
         self.public_uris.iter().any(|uri| uri.matches(host))
+    }
+
+    /// Whether `host` is the name that the TLS handshake asked for, if there was one and it
+    /// asked (T12). An address asks for none.
+    pub fn agrees_with_tls(&self, host: &Authority) -> bool {
+        let Some(asked) = self.server_name.as_deref() else { return true };
+        asked.parse::<Authority>().is_ok_and(|asked| asked.host == host.host)
     }
 
     /// Whether a page of `origin` may connect by the name `host` (SEC-08, T10): pages of the

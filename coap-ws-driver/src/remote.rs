@@ -35,6 +35,11 @@ pub struct RemoteInfo {
     pub base: Option<String>,
     /// Whether the transport is TLS: coaps+ws.
     pub secure: bool,
+    /// The name that the client asked for in its TLS handshake (SNI), at the end that accepted.
+    pub server_name: Option<String>,
+    /// The certificates that the client has shown, DER, its own first; checked against the
+    /// authorities that were set.
+    pub certificates: Vec<bytes::Bytes>,
 }
 
 pub(crate) struct RemoteShared {

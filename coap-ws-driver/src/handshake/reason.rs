@@ -31,6 +31,8 @@ pub enum RefusalReason {
     HostInvalid,
     /// A host that is no name of this server: 403 (T11).
     HostForeign(Authority),
+    /// Another host than the TLS handshake asked for (SNI): 421 (T12).
+    HostMisdirected(Authority),
     /// More than one `Origin`: 400.
     OriginRepeated,
     /// An `Origin` that is none: 403 (SEC-08).
@@ -72,6 +74,7 @@ impl RefusalReason {
             Self::HostForeign(_) | Self::OriginInvalid | Self::OriginForeign(_) => {
                 StatusCode::FORBIDDEN
             }
+            Self::HostMisdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::PlainGet | Self::VersionUnsupported => StatusCode::UPGRADE_REQUIRED,
             Self::Application(status) => *status,
             _ => StatusCode::BAD_REQUEST,
@@ -95,6 +98,13 @@ impl fmt::Display for RefusalReason {
                     "{host} is no name of this server; tell it its name with public_uris / \
                      --public-uri, and let a proxy pass on the Host (nginx: proxy_set_header \
                      Host $http_host)"
+                );
+            }
+            Self::HostMisdirected(host) => {
+                return write!(
+                    f,
+                    "the TLS handshake asked for another name than {host}; connect to {host} \
+                     by that name"
                 );
             }
             Self::OriginForeign(origin) => {
@@ -154,7 +164,10 @@ impl RefusalReason {
                 "only CoAP is spoken here; offer it with Sec-WebSocket-Protocol: coap"
             }
             Self::Application(_) => "the application refused the connection",
-            Self::Head(_) | Self::HostForeign(_) | Self::OriginForeign(_) => "refused",
+            Self::Head(_)
+            | Self::HostForeign(_)
+            | Self::HostMisdirected(_)
+            | Self::OriginForeign(_) => "refused",
         }
     }
 }

@@ -42,6 +42,9 @@ pub fn decide(head: &Parts, policy: &Policy) -> Result<Accept, Refusal> {
     if !policy.answers_to(&authority) {
         return Err(Reason::HostForeign(authority).into());
     }
+    if !policy.agrees_with_tls(&authority) {
+        return Err(Reason::HostMisdirected(authority).into());
+    }
     if let Some(origin) = origin(&head.headers)?
         && !policy.admits(&origin, &authority)
     {
