@@ -1,5 +1,6 @@
 //! One future that moves bytes, time and events of one connection.
 
+use crate::accept::{AcceptHook, Verdict};
 use crate::answers::Answers;
 use crate::asks::Asks;
 use crate::engine::{Engine, Event};
@@ -42,6 +43,9 @@ pub struct Driver<T, C, H: Handler> {
     ends: RemoteEnds,
     asks: Asks,
     answers: Answers<H::Future>,
+    accept: Option<AcceptHook>,
+    /// What the application is to say about the peer.
+    verdict: Option<Verdict>,
     diagnostic: Option<String>,
     /// How the stream broke.
     broken: Option<io::Error>,
@@ -73,6 +77,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             ends,
             asks: Asks::default(),
             answers: Answers::new(),
+            accept: None,
+            verdict: None,
             diagnostic: None,
             broken: None,
             armed: None,
@@ -82,6 +88,13 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         (remote, driver)
     }
 
+    /// Asks `accept` whether the peer may connect. The engine's configuration must say
+    /// [`ask`](crate::engine::EngineConfig::ask).
+    pub fn with_accept(mut self, accept: AcceptHook) -> Self {
+        self.accept = Some(accept);
+        self
+    }
+
     /// Everything that can move without the transport; whether anything did.
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
@@ -89,6 +102,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             moved = true;
             self.command(command);
         }
+        moved |= self.hear_verdict(cx);
         moved |= self.asks.retry(&mut self.engine, self.timer.now());
         while self.engine.has_room() {
             let Some((responder, response)) = self.answers.poll_next(cx) else { break };
@@ -106,6 +120,19 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             self.answers.clear();
         }
         moved
+    }
+
+    /// Whether the application has said something about the peer.
+    fn hear_verdict(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(verdict) = &mut self.verdict else { return false };
+        let Poll::Ready(outcome) = verdict.as_mut().poll(cx) else { return false };
+        self.verdict = None;
+        let now = self.timer.now();
+        match outcome {
+            Ok(upgrade) => self.engine.admit(now, upgrade.head),
+            Err(status) => self.engine.refuse(now, status),
+        }
+        true
     }
 
     fn command(&mut self, command: Command) {
@@ -140,7 +167,13 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 }
                 self.handler.connected(&self.remote);
             }
+            Event::Asked(head) => match &self.accept {
+                Some(accept) => self.verdict = Some(accept.ask(*head, self.remote.info().clone())),
+                // Nobody has a say.
+                None => self.engine.admit(self.timer.now(), *head),
+            },
             Event::OpeningFailed(error) => {
+                self.verdict = None;
                 let error = match self.broken.take() {
                     Some(broken) => ConnectError::of_stream(broken),
                     None => ConnectError::Opening(error),

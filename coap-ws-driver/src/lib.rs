@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accept;
 mod answers;
 mod asks;
 mod channel;
@@ -32,6 +33,7 @@ mod server;
 pub mod tls;
 mod transport;
 
+pub use accept::{AcceptHook, Upgrade};
 pub use client::{Client, ClientBuilder};
 pub use coap_ws_core::{self as core, Instant};
 pub use driver::{Driver, READ_CHUNK};

@@ -30,10 +30,12 @@
 )]
 
 mod authority;
+mod forwarded;
 mod origin;
 mod public_uri;
 
 pub use authority::{Authority, AuthorityError, Host};
+pub use forwarded::{Network, NetworkError, client_address};
 pub use origin::{Origin, OriginError};
 pub use public_uri::{PublicUri, PublicUriError, Scheme};
 
@@ -54,6 +56,8 @@ pub struct Policy {
     /// The scheme of the listener itself: [`Scheme::CoapsWs`] if TLS ends here. Only used while
     /// `public_uris` is empty; a proxy that ends TLS before us is described by `public_uris`.
     pub scheme: Scheme,
+    /// Proxies whose word on who the client is counts (`X-Forwarded-For`). Default: none.
+    pub trusted_proxies: Vec<Network>,
     /// The name that the client asked for in its TLS handshake (SNI), where there was one: the
     /// `Host` must be the same (T12). Set for each connection.
     pub server_name: Option<String>,

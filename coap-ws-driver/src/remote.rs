@@ -3,7 +3,7 @@
 use crate::error::{Closed, ConnectError, Error, PingFailure};
 use crate::mailbox::{Command, Mailbox, lost};
 use crate::outgoing::{Outgoing, RequestBuilder, Via};
-use crate::policy::Authority;
+use crate::policy::{Authority, Network, client_address};
 use crate::response::Response;
 use coap_ws_core::PeerSettings;
 use coap_ws_core::message::Code;
@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub struct RemoteInfo {
     /// The certificates that the client has shown, DER, its own first; checked against the
     /// authorities that were set.
     pub certificates: Vec<bytes::Bytes>,
+    /// Proxies whose word on who the client is counts.
+    pub trusted_proxies: Vec<Network>,
 }
 
 pub(crate) struct RemoteShared {
@@ -203,6 +205,18 @@ impl Remote {
     /// credentials.
     pub fn handshake(&self) -> Option<&http::request::Parts> {
         self.shared.opened.get()?.head.as_ref()
+    }
+
+    /// The address of the client, at the end that accepted: the peer's own, or what the named
+    /// proxies tell of who is behind them.
+    pub fn client_address(&self) -> Option<IpAddr> {
+        let info = self.info();
+        let peer = info.address?.ip();
+        let headers = self.handshake().map(|head| &head.headers);
+        Some(match headers {
+            Some(headers) => client_address(peer, headers, &info.trusted_proxies),
+            None => peer,
+        })
     }
 
     /// What the peer has said of itself so far; `None` before its first CSM.

@@ -1,6 +1,6 @@
 //! Commands: what the application wants. Each is the connection's own.
 
-use super::Engine;
+use super::{Engine, Stage};
 use coap_ws_core::message::{Code, Encode};
 use coap_ws_core::{
     ExchangeId, Instant, PingId, Refused, RefusedWhy, ReleaseOptions, RequestOptions, Responder,
@@ -84,7 +84,9 @@ impl Engine {
         self.advance(now);
         match &mut self.connection {
             Some(connection) => connection.abort(self.now, diagnostic),
-            None => self.gone(coap_ws_core::Closing::Error),
+            None if matches!(self.stage, Stage::Opening(_)) => self.opening_cut(),
+            // A refusal is on its way, and that is an end too (WS-43).
+            None => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an engine adds to a connection's configuration.
 
 use super::framer::Framer;
+use super::tap::TapSlot;
 use crate::gauge::FrameLimits;
 use crate::handshake::HandshakeLimits;
 use coap_ws_core::{Config, Rate, Side};
@@ -32,6 +33,11 @@ pub struct EngineConfig {
     pub control_frames: Rate,
     /// The most frames of one message (T21).
     pub max_fragments: u32,
+    /// Whether the application has the last word about who may connect, by
+    /// [`Event::Asked`](super::Event::Asked). It has `handshake_timeout` to say it.
+    pub ask: bool,
+    /// Who listens in. Nobody.
+    pub tap: TapSlot,
 }
 
 impl EngineConfig {
@@ -48,6 +54,8 @@ impl EngineConfig {
             drain_after_fin: Duration::from_secs(5),
             control_frames: Rate { per_second: 20, burst: 64 },
             max_fragments: FrameLimits::default().max_fragments,
+            ask: false,
+            tap: TapSlot::default(),
         }
     }
 

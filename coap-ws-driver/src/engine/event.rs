@@ -15,6 +15,9 @@ use std::time::Duration;
 pub enum Event {
     /// The opening handshake is done: CoAP may be spoken. The first event of a connection.
     Opened(Box<Opened>),
+    /// With [`EngineConfig::ask`](super::EngineConfig): an initiator's request meets all rules;
+    /// [`admit`](super::Engine::admit) or [`refuse`](super::Engine::refuse) it.
+    Asked(Box<http::request::Parts>),
     /// There will be no connection. The only event then.
     OpeningFailed(OpeningError),
     /// What the peer says of itself (RFC 8323 §5.3).

@@ -127,8 +127,13 @@ impl Framer {
     /// Gives tungstenite's buffers back, where its state is a constant.
     pub(super) fn trim(&mut self) {
         if !self.gauge.message_open() {
-            self.context = None;
+            self.release();
         }
+    }
+
+    /// Gives them back in any state: nothing is read or written after that.
+    pub(super) fn release(&mut self) {
+        self.context = None;
     }
 
     /// Heap that the framer holds at most: a message in pieces, and one as a whole.

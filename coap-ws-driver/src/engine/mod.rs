@@ -77,6 +77,7 @@ mod event;
 mod framer;
 mod opening;
 mod receive;
+mod tap;
 mod time;
 mod transmit;
 
@@ -84,6 +85,7 @@ pub use config::EngineConfig;
 pub use event::{
     AbortNotice, Event, MAX_ALTERNATIVES, MAX_DIAGNOSTIC, Opened, OpeningError, ReleaseNotice,
 };
+pub use tap::{Tap, TapSlot, Way};
 
 use crate::gauge::Receiver;
 use crate::handshake::HandshakeError;
@@ -97,6 +99,12 @@ use std::fmt;
 
 /// How much output is taken from the connection ahead of the transport, in bytes: one write.
 const OUTPUT_CHUNK: usize = 16 * 1024;
+
+/// The longest header of a frame, in bytes: with a 64-bit length and a mask (RFC 6455 §5.2).
+const MAX_HEADER: usize = 14;
+
+/// How many bytes of Pongs may wait for the transport before no frame is read: a few.
+const MAX_PONGS: usize = 1024;
 
 /// One connection over a byte stream: opening handshake, frames, CoAP, closing.
 ///
@@ -116,6 +124,8 @@ pub struct Engine {
     eof: bool,
     output: Vec<u8>,
     written: usize,
+    /// Bytes of WebSocket Pongs in the output since it was last empty (T25).
+    pongs: usize,
     /// Told next, before anything else.
     event: Option<Event>,
     control: Budget,
@@ -130,11 +140,30 @@ enum Stage {
     Open,
     /// Our Close is sent in good order; the peer's is awaited, what else comes is ignored.
     Closing,
-    /// Nothing more is said: what is queued leaves, the writing side is shut down, input is
-    /// read and thrown away for a while, so that no reset destroys our last words (WS-45).
-    Lingering { discarded: usize },
+    /// Nothing more is said: what is in the output leaves, the writing side is shut down, input
+    /// is read and thrown away for a while, so that no reset destroys our last words (WS-45).
+    Lingering(Linger),
     /// The stream can be dropped.
     Done,
+}
+
+#[derive(Debug)]
+struct Linger {
+    /// Bytes that were read and thrown away.
+    discarded: usize,
+    /// When it is over, however much the peer still takes.
+    until: Instant,
+    shutdown: Shutdown,
+}
+
+/// Who shuts down its writing side first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Shutdown {
+    /// We do, as soon as our output is written.
+    Ours,
+    /// The peer: after a closing handshake the acceptor ends the stream, and keeps TIME_WAIT
+    /// (RFC 6455 §7.1.1, WS-32).
+    Theirs,
 }
 
 #[derive(Debug)]
@@ -240,6 +269,7 @@ impl Engine {
             eof: false,
             output: opening.first_flight(),
             written: 0,
+            pongs: 0,
             event: None,
             control: Budget::default(),
             timers: Timers {
@@ -281,19 +311,20 @@ impl Engine {
         let write = self.written < self.output.len();
         let (mut read, mut shutdown, mut done) = (false, false, false);
         match &self.stage {
-            Stage::Opening(_) => read = !self.eof,
+            Stage::Opening(opening) => read = !self.eof && !opening.is_asked(),
+            // More than the beginning of a header left means that there is no room yet for what
+            // the next message may cause.
             Stage::Open | Stage::Closing => {
-                let wanted = self.connection.as_ref().is_none_or(Connection::wants_input);
-                read = !self.eof && self.input_is_parsed() && wanted;
+                read = !self.eof && self.parses() && self.input.len() < MAX_HEADER;
             }
-            Stage::Lingering { .. } => {
-                shutdown = !write;
-                read = !self.eof;
-                done = self.eof && !write;
+            Stage::Lingering(linger) => {
+                shutdown = !write && linger.shutdown == Shutdown::Ours;
+                read = !self.eof && linger.discarded <= self.config.linger_bytes;
+                done = self.is_done();
             }
             Stage::Done => done = true,
         }
-        Interest { read, write, shutdown, done }
+        Interest { read: read && !done, write, shutdown, done }
     }
 
     /// The bytes to write next; all that is ready, in one piece.
@@ -306,9 +337,30 @@ impl Engine {
         self.now = self.now.max(now);
     }
 
-    /// Whether what is left of the input needs more bytes before it can be parsed.
-    fn input_is_parsed(&self) -> bool {
-        self.input.is_empty() || self.framer.message_open()
+    /// Whether the next frame would be read now. Not while our own output is too much, which is
+    /// all the back-pressure there is; and not behind the end, once that is decided (WS-35).
+    fn parses(&self) -> bool {
+        let Some(connection) = &self.connection else { return false };
+        match self.stage {
+            Stage::Open => {
+                let room = connection.wants_input() && self.pongs <= MAX_PONGS;
+                connection.phase().is_live() && room
+            }
+            Stage::Closing => true,
+            Stage::Opening(_) | Stage::Lingering(_) | Stage::Done => false,
+        }
+    }
+
+    /// Whether the stream can be dropped.
+    fn is_done(&self) -> bool {
+        match &self.stage {
+            Stage::Lingering(linger) => {
+                let heard = self.eof || linger.discarded > self.config.linger_bytes;
+                heard && self.written >= self.output.len()
+            }
+            Stage::Done => true,
+            Stage::Opening(_) | Stage::Open | Stage::Closing => false,
+        }
     }
 
     fn discard(&mut self) {

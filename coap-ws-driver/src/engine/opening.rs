@@ -3,18 +3,23 @@
 use super::event::{Event, Opened, OpeningError};
 use super::{Engine, Stage};
 use crate::handshake::{
-    ClientHandshake, HandshakeError, HandshakeLimits, HeadReader, Refusal, decide,
+    Accept, ClientHandshake, HandshakeError, HandshakeLimits, HeadReader, Refusal, decide,
 };
 use crate::policy::Policy;
-use coap_ws_core::Connection;
-use http::HeaderMap;
+use coap_ws_core::{Connection, Instant};
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use std::fmt;
 
 /// A handshake in progress.
 pub(super) enum Opening {
     Initiator(ClientHandshake),
-    Acceptor { reader: HeadReader<Parts>, policy: Policy },
+    Acceptor {
+        reader: HeadReader<Parts>,
+        policy: Policy,
+    },
+    /// The rules are met; the application has the last word.
+    Asked(Accept),
 }
 
 impl fmt::Debug for Opening {
@@ -23,6 +28,7 @@ impl fmt::Debug for Opening {
         f.write_str(match self {
             Self::Initiator(_) => "Initiator",
             Self::Acceptor { .. } => "Acceptor",
+            Self::Asked(_) => "Asked",
         })
     }
 }
@@ -30,7 +36,10 @@ impl fmt::Debug for Opening {
 /// What bytes made of it.
 enum Outcome {
     More,
-    Open(Opened, Vec<u8>),
+    /// As the initiator.
+    Open,
+    /// As the acceptor, by the rules.
+    Meets(Box<Parts>, Accept),
     Refuse(Refusal),
     Fail(HandshakeError),
 }
@@ -52,8 +61,13 @@ impl Opening {
     pub(super) fn first_flight(&self) -> Vec<u8> {
         match self {
             Opening::Initiator(handshake) => handshake.request().to_vec(),
-            Opening::Acceptor { .. } => Vec::new(),
+            Opening::Acceptor { .. } | Opening::Asked(_) => Vec::new(),
         }
+    }
+
+    /// Whether the application is asked, and nothing is read until it has answered.
+    pub(super) const fn is_asked(&self) -> bool {
+        matches!(self, Opening::Asked(_))
     }
 
     /// How many of the bytes belonged to the head, and what came of it.
@@ -61,9 +75,8 @@ impl Opening {
         match self {
             Opening::Initiator(handshake) => match handshake.handle_bytes(bytes) {
                 Ok(progress) => {
-                    let opened = Opened { authority: None, head: None };
-                    let done = progress.head.map(|_| Outcome::Open(opened, Vec::new()));
-                    (progress.taken, done.unwrap_or(Outcome::More))
+                    let done = progress.head.map_or(Outcome::More, |_| Outcome::Open);
+                    (progress.taken, done)
                 }
                 Err(error) => (bytes.len(), Outcome::Fail(error)),
             },
@@ -74,16 +87,14 @@ impl Opening {
                 }
                 Err(error) => (bytes.len(), Outcome::Refuse(error.into())),
             },
+            Opening::Asked(_) => (0, Outcome::More),
         }
     }
 }
 
 fn judge(head: Parts, policy: &Policy) -> Outcome {
     match decide(&head, policy) {
-        Ok(accept) => {
-            let authority = Some(accept.authority().clone());
-            Outcome::Open(Opened { authority, head: Some(head) }, accept.response_head())
-        }
+        Ok(accept) => Outcome::Meets(Box::new(head), accept),
         Err(refusal) => Outcome::Refuse(refusal),
     }
 }
@@ -95,14 +106,42 @@ impl Engine {
         let (taken, outcome) = opening.read(bytes);
         match outcome {
             Outcome::More => {}
-            Outcome::Open(opened, response) => {
-                self.output.extend_from_slice(&response);
-                self.opened(opened);
-                self.input.extend_from_slice(bytes.get(taken..).unwrap_or_default());
+            Outcome::Open => self.opened(Opened { authority: None, head: None }),
+            Outcome::Meets(head, accept) if self.config.ask => {
+                self.stage = Stage::Opening(Box::new(Opening::Asked(accept)));
+                self.event = Some(Event::Asked(head));
             }
-            Outcome::Refuse(refusal) => self.refused(refusal),
-            Outcome::Fail(error) => self.failed(OpeningError::Handshake(error)),
+            Outcome::Meets(head, accept) => self.accepted(*head, &accept),
+            Outcome::Refuse(refusal) => return self.refused(refusal),
+            Outcome::Fail(error) => return self.failed(OpeningError::Handshake(error)),
         }
+        self.input.extend_from_slice(bytes.get(taken..).unwrap_or_default());
+    }
+
+    /// Lets the initiator in that [`Event::Asked`] was about. `head` is kept with the
+    /// connection; what its extensions hold, handlers see. Without effect at any other time.
+    pub fn admit(&mut self, now: Instant, head: Parts) {
+        self.advance(now);
+        if let Stage::Opening(opening) = &self.stage
+            && let Opening::Asked(accept) = &**opening
+        {
+            let accept = accept.clone();
+            self.accepted(head, &accept);
+        }
+    }
+
+    /// Turns the initiator away that [`Event::Asked`] was about, with an HTTP status of class 4
+    /// or 5. Without effect at any other time.
+    pub fn refuse(&mut self, now: Instant, status: StatusCode) {
+        self.advance(now);
+        if matches!(&self.stage, Stage::Opening(opening) if opening.is_asked()) {
+            self.refused(Refusal::application(status));
+        }
+    }
+
+    fn accepted(&mut self, head: Parts, accept: &Accept) {
+        self.output.extend_from_slice(&accept.response_head());
+        self.opened(Opened { authority: Some(accept.authority().clone()), head: Some(head) });
     }
 
     /// The opening handshake has taken too long (T01, T02).
@@ -120,7 +159,7 @@ impl Engine {
             false => OpeningError::Handshake(HandshakeError::Closed),
         };
         self.failed(error);
-        self.stage = Stage::Done;
+        self.finish();
     }
 
     fn opened(&mut self, opened: Opened) {
@@ -146,7 +185,7 @@ impl Engine {
         self.linger();
     }
 
-    fn is_acceptor(&self) -> bool {
+    pub(super) fn is_acceptor(&self) -> bool {
         self.config.connection.side == coap_ws_core::Side::Acceptor
     }
 }

@@ -2,7 +2,8 @@
 
 use super::event::Event;
 use super::framer::{Fault, Frame};
-use super::{Engine, Stage};
+use super::tap::Way;
+use super::{Engine, Shutdown, Stage};
 use bytes::{Buf, Bytes};
 use coap_ws_core::{CloseReason, Closing, Flood, Instant, Violation};
 
@@ -15,17 +16,15 @@ impl Engine {
             return;
         }
         self.active();
+        self.config.tap.bytes(Way::In, bytes);
         if let Some(connection) = &mut self.connection {
             connection.handle_alive(self.now);
         }
         match &mut self.stage {
-            Stage::Opening(_) => self.open_with(bytes),
-            Stage::Open | Stage::Closing => self.input.extend_from_slice(bytes),
-            Stage::Lingering { discarded } => {
-                *discarded = discarded.saturating_add(bytes.len());
-                if *discarded > self.config.linger_bytes {
-                    self.stage = Stage::Done;
-                }
+            Stage::Opening(opening) if !opening.is_asked() => self.open_with(bytes),
+            Stage::Opening(_) | Stage::Open | Stage::Closing => self.input.extend_from_slice(bytes),
+            Stage::Lingering(linger) => {
+                linger.discarded = linger.discarded.saturating_add(bytes.len());
             }
             Stage::Done => {}
         }
@@ -57,29 +56,31 @@ impl Engine {
             if let Some(event) = told {
                 return Some(Event::Core(event));
             }
-            if !self.parse() {
-                if !self.see_end() {
-                    return None;
-                }
+            if !self.parse() && !self.see_end() {
+                return None;
             }
         }
     }
 
     /// Parses until one frame is complete; false where nothing moved.
     fn parse(&mut self) -> bool {
-        let reading = matches!(self.stage, Stage::Open | Stage::Closing);
-        let Some(connection) = self.connection.as_ref().filter(|_| reading) else { return false };
-        if self.input.is_empty() || !connection.wants_input() {
+        // What came of the frames before goes ahead of what comes of the next one, an Abort and
+        // a Close above all: the order does not depend on how the input was cut.
+        self.pull();
+        if self.input.is_empty() || !self.parses() {
             return false;
         }
+        let before = self.output.len();
         let frame = self.framer.read(&self.input, &mut self.output);
+        self.output_came(before);
         match frame {
             Ok((taken, frame)) => {
                 self.input.advance(taken);
                 self.watch_message();
                 let moved = frame.is_some();
+                let answered = self.output.len().saturating_sub(before);
                 if let Some(frame) = frame {
-                    self.take(frame);
+                    self.take(frame, answered);
                 }
                 moved
             }
@@ -90,11 +91,13 @@ impl Engine {
         }
     }
 
-    fn take(&mut self, frame: Frame) {
+    /// `answered` bytes of output were written for it already.
+    fn take(&mut self, frame: Frame, answered: usize) {
         match frame {
             Frame::Message(bytes) => self.take_message(&bytes),
             Frame::Text => self.with_core(|connection, now| connection.handle_text(now)),
             Frame::Control => {
+                self.pongs = self.pongs.saturating_add(answered);
                 if !self.control.spend(self.now, self.config.control_frames) {
                     let flood = Violation::Flood(Flood::Control);
                     self.with_core(|connection, now| connection.handle_violation(now, flood));
@@ -105,6 +108,7 @@ impl Engine {
     }
 
     fn take_message(&mut self, bytes: &Bytes) {
+        self.config.tap.message(Way::In, bytes);
         let Some(connection) = &mut self.connection else { return };
         // `NotNow` cannot be: `parse` asked whether there is room.
         let incoming = connection.handle_message(self.now, bytes).ok().flatten();
@@ -121,14 +125,20 @@ impl Engine {
         };
         self.with_core(|connection, now| connection.handle_closed(now, how));
         self.linger();
+        if !self.is_acceptor()
+            && let Stage::Lingering(linger) = &mut self.stage
+        {
+            linger.shutdown = Shutdown::Theirs;
+        }
     }
 
     /// The frames cannot be read any further: nothing behind the fault is looked at (WS-35).
     fn broken(&mut self, fault: Fault) {
         self.discard();
         if matches!(self.stage, Stage::Closing) {
-            // Both ends were closing anyway.
-            return self.gone(Closing::Done);
+            // Both ends were closing anyway; our Close may still be on its way.
+            self.with_core(|connection, now| connection.handle_closed(now, Closing::Done));
+            return self.linger();
         }
         self.with_core(|connection, now| match fault {
             Fault::TooLarge => connection.handle_oversized(now),
@@ -146,8 +156,8 @@ impl Engine {
         match self.stage {
             Stage::Opening(_) => self.opening_cut(),
             Stage::Open | Stage::Closing => {
-                let waits = !self.input.is_empty() && !self.framer.message_open();
-                if waits {
+                if !self.input.is_empty() && !self.parses() {
+                    // What is left is parsed when there is room.
                     return false;
                 }
                 // What is ready still leaves: the peer may have shut down one direction only
@@ -159,10 +169,9 @@ impl Engine {
                 };
                 self.with_core(|connection, now| connection.handle_closed(now, how));
                 self.linger();
-                let limit = self.config.drain_after_fin;
-                self.timers.stage = Some(self.now.saturating_add(limit));
+                self.drain();
             }
-            Stage::Lingering { .. } | Stage::Done => return false,
+            Stage::Lingering(_) | Stage::Done => return false,
         }
         true
     }
@@ -173,10 +182,7 @@ impl Engine {
             return self.opening_cut();
         }
         self.with_core(|connection, now| connection.handle_closed(now, how));
-        self.stage = Stage::Done;
-        self.timers.stage = None;
-        self.output = Vec::new();
-        self.written = 0;
+        self.finish();
     }
 
     pub(super) fn with_core(
@@ -195,7 +201,7 @@ impl Engine {
     }
 
     /// A message that has begun must end in time, whatever comes in between (T22).
-    fn watch_message(&mut self) {
+    pub(super) fn watch_message(&mut self) {
         if !self.framer.message_open() {
             self.timers.message = None;
         } else if self.timers.message.is_none() {

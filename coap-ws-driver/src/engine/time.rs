@@ -1,8 +1,8 @@
 //! One deadline for everything.
 
-use super::{Engine, Stage};
+use super::{Engine, Linger, Stage};
 use bytes::BytesMut;
-use coap_ws_core::{Closing, Connection, Instant, Phase};
+use coap_ws_core::{Closing, Connection, Instant, Phase, Violation};
 use std::time::Duration;
 
 /// How long after the last byte memory is given back: long enough that a busy connection
@@ -15,7 +15,7 @@ impl Engine {
         let own = [self.timers.stage, self.timers.message, self.timers.trim, self.stall()];
         let core = self.connection.as_ref().filter(|_| !self.is_over());
         let core = core.and_then(Connection::poll_timeout);
-        own.into_iter().flatten().chain(core).min().filter(|_| !matches!(self.stage, Stage::Done))
+        own.into_iter().flatten().chain(core).min().filter(|_| !self.is_done())
     }
 
     /// It is `now`: what is due happens.
@@ -28,10 +28,7 @@ impl Engine {
             self.stage_over();
         }
         if message {
-            self.timers.message = None;
-            // Half a message and then silence: as good as gone, said with a Close.
-            let late = coap_ws_core::Violation::MessageLate;
-            self.with_core(|connection, now| connection.handle_violation(now, late));
+            self.message_late();
         }
         if stall {
             self.gone(Closing::WriteStall);
@@ -40,8 +37,7 @@ impl Engine {
             self.with_core(Connection::handle_timeout);
             let closed = self.connection.as_ref().is_some_and(|c| c.phase() == Phase::Closed);
             if closed {
-                // The Close took too long.
-                self.stage = Stage::Done;
+                self.close_late();
             }
         }
         if trim {
@@ -84,9 +80,36 @@ impl Engine {
         self.timers.stage = None;
         match self.stage {
             Stage::Opening(_) => self.opening_late(),
-            Stage::Lingering { .. } => self.stage = Stage::Done,
+            Stage::Lingering(Linger { until, .. }) => {
+                // Counted from our last byte on, so that a slow link does not cut our words off.
+                let last = self.timers.progress.saturating_add(self.config.linger_timeout);
+                let deadline = last.min(until);
+                if deadline <= self.now {
+                    self.finish();
+                } else {
+                    self.timers.stage = Some(deadline);
+                }
+            }
             Stage::Open | Stage::Closing | Stage::Done => {}
         }
+    }
+
+    /// Half a message and then silence: as good as gone, said with a Close (T22).
+    fn message_late(&mut self) {
+        self.timers.message = None;
+        if self.parses() {
+            let late = Violation::MessageLate;
+            self.with_core(|connection, now| connection.handle_violation(now, late));
+        } else {
+            // It is us who did not read.
+            self.watch_message();
+        }
+    }
+
+    /// The peer has not answered our Close in time, or has not even read it.
+    fn close_late(&mut self) {
+        let words = matches!(self.stage, Stage::Closing) && self.written < self.output.len();
+        if words { self.linger() } else { self.finish() }
     }
 
     /// When a transport that takes nothing is given up (T53).
@@ -97,6 +120,6 @@ impl Engine {
     }
 
     fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Opening(_) | Stage::Lingering { .. } | Stage::Done)
+        matches!(self.stage, Stage::Opening(_) | Stage::Lingering(_) | Stage::Done)
     }
 }

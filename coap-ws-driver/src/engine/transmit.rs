@@ -1,6 +1,8 @@
 //! What is to be written, and the way out.
 
-use super::{Engine, OUTPUT_CHUNK, Stage};
+use super::tap::Way;
+use super::{Engine, Linger, OUTPUT_CHUNK, Shutdown, Stage};
+use bytes::BytesMut;
 use coap_ws_core::{Closing, Instant, Transmit};
 
 impl Engine {
@@ -12,10 +14,12 @@ impl Engine {
         }
         self.timers.progress = self.now;
         self.active();
+        let from = self.written;
         self.written = self.written.saturating_add(n).min(self.output.len());
+        self.config.tap.bytes(Way::Out, self.output.get(from..self.written).unwrap_or_default());
         if self.written == self.output.len() {
             self.output.clear();
-            self.written = 0;
+            (self.written, self.pongs) = (0, 0);
             if self.output.capacity() > OUTPUT_CHUNK.saturating_mul(2) {
                 // A large message has left; the next ones are small again.
                 self.output = Vec::new();
@@ -38,8 +42,9 @@ impl Engine {
         if !matches!(self.stage, Stage::Open) {
             return;
         }
-        if self.written >= OUTPUT_CHUNK {
-            // A transport that takes little at a time must not make the buffer grow.
+        if self.written >= OUTPUT_CHUNK && self.written >= self.output.len() / 2 {
+            // A transport that takes little at a time must not make the buffer grow; nor is a
+            // large message moved more than once.
             self.output.drain(..self.written);
             self.written = 0;
         }
@@ -48,6 +53,7 @@ impl Engine {
             let Some(connection) = &mut self.connection else { break };
             match connection.poll_transmit() {
                 Some(Transmit::Message(bytes)) => {
+                    self.config.tap.message(Way::Out, bytes);
                     self.framer.write(bytes, &mut self.output);
                 }
                 Some(Transmit::Close { code, reason }) => {
@@ -58,6 +64,12 @@ impl Engine {
                 Some(_) | None => break,
             }
         }
+        self.output_came(before);
+    }
+
+    /// There may be more output than the `before` bytes: where there was none, the time of the
+    /// transport starts now (T53).
+    pub(super) fn output_came(&mut self, before: usize) {
         if before == 0 && !self.output.is_empty() {
             self.timers.progress = self.now;
         }
@@ -77,10 +89,29 @@ impl Engine {
 
     /// From here on only what is in the output leaves.
     pub(super) fn linger(&mut self) {
-        self.stage = Stage::Lingering { discarded: 0 };
-        self.framer.trim();
+        let until = self.now.saturating_add(self.config.write_stall_timeout);
+        self.stage = Stage::Lingering(Linger { discarded: 0, until, shutdown: Shutdown::Ours });
+        self.framer.release();
         self.timers.message = None;
         let deadline = self.now.saturating_add(self.config.linger_timeout);
         self.timers.stage = Some(deadline);
+    }
+
+    /// The peer has ended the stream and reads on, perhaps: a fixed time for what is left (T32).
+    pub(super) fn drain(&mut self) {
+        let deadline = self.now.saturating_add(self.config.drain_after_fin);
+        if let Stage::Lingering(linger) = &mut self.stage {
+            linger.until = deadline;
+            self.timers.stage = Some(deadline);
+        }
+    }
+
+    /// The stream is of no use any more, and neither is what was kept for it.
+    pub(super) fn finish(&mut self) {
+        self.stage = Stage::Done;
+        (self.timers.stage, self.timers.message) = (None, None);
+        (self.output, self.written, self.pongs) = (Vec::new(), 0, 0);
+        self.input = BytesMut::new();
+        self.framer.release();
     }
 }

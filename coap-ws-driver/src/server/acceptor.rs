@@ -2,6 +2,7 @@
 
 use super::ServerLimits;
 use super::open::{Open, Place};
+use crate::accept::AcceptHook;
 use crate::channel::Channel;
 use crate::driver::Driver;
 use crate::engine::{Engine, EngineConfig, EngineError};
@@ -31,6 +32,8 @@ pub struct AcceptorConfig {
     pub policy: Policy,
     /// How many.
     pub limits: ServerLimits,
+    /// The application's word on who may connect.
+    pub accept: Option<AcceptHook>,
 }
 
 /// Serves connections over any stream that somebody else has accepted: a TLS of your own, a
@@ -55,6 +58,7 @@ impl AcceptorConfig {
             engine: EngineConfig::new(coap_ws_core::Side::Acceptor),
             policy: Policy::default(),
             limits: ServerLimits::default(),
+            accept: None,
         }
     }
 }
@@ -74,6 +78,7 @@ where
     /// Answers with `handler`.
     pub fn new(mut config: AcceptorConfig, handler: H) -> Acceptor<R, H> {
         config.engine.connection.serves = handler.serves();
+        config.engine.ask = config.accept.is_some();
         let open = Arc::new(Open::new(config.limits.clone()));
         let shared = Shared { config, handler: Arc::new(handler), open };
         Acceptor { shared: Arc::new(shared), runtime: PhantomData }
@@ -81,7 +86,7 @@ where
 
     /// Serves one stream in the background, from its opening handshake on. What is known of
     /// the peer goes into `info`; where the stream is not TCP, the policy's own `bind` counts.
-    pub fn connection<T>(&self, stream: T, info: RemoteInfo)
+    pub fn connection<T>(&self, stream: T, mut info: RemoteInfo)
     where
         T: Transport + Unpin + Send + 'static,
     {
@@ -89,6 +94,7 @@ where
             return;
         };
         let policy = self.shared.config.policy.clone();
+        info.trusted_proxies.clone_from(&policy.trusted_proxies);
         self.spawn(place, move |shared, place| async move {
             shared.drive::<R, T>(place, stream, info, policy).await;
         });
@@ -130,7 +136,8 @@ where
     pub(super) fn plain_tcp(&self, stream: R::Stream, peer: SocketAddr, local: SocketAddr) {
         let Some(place) = self.shared.open.enter(Some(peer.ip())) else { return };
         let policy = self.shared.policy_for(local);
-        let info = RemoteInfo { address: Some(peer), ..RemoteInfo::default() };
+        let trusted_proxies = policy.trusted_proxies.clone();
+        let info = RemoteInfo { address: Some(peer), trusted_proxies, ..RemoteInfo::default() };
         self.spawn(place, move |shared, place| async move {
             let stream = Channel::Plain(stream);
             shared.drive::<R, _>(place, stream, info, policy).await;
@@ -160,6 +167,7 @@ where
                 secure: true,
                 server_name: identity.server_name,
                 certificates: identity.certificates,
+                trusted_proxies: policy.trusted_proxies.clone(),
             };
             let stream = Channel::<R::Stream>::Tls(Box::new(stream));
             shared.drive::<R, _>(place, stream, info, policy).await;
@@ -205,7 +213,10 @@ where
         // The configuration was checked when the server started.
         let Ok(engine) = engine else { return };
         let handler = Arc::clone(&self.handler);
-        let (remote, driver) = Driver::new(engine, stream, timer, handler, info);
+        let (remote, mut driver) = Driver::new(engine, stream, timer, handler, info);
+        if let Some(accept) = &self.config.accept {
+            driver = driver.with_accept(accept.clone());
+        }
         place.set_remote(remote);
         driver.await;
     }

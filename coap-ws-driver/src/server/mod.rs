@@ -5,16 +5,17 @@ mod open;
 
 pub use acceptor::{Acceptor, AcceptorConfig};
 
+use crate::accept::{AcceptHook, Upgrade};
 use crate::engine::EngineConfig;
 use crate::handler::Handler;
 use crate::policy::Policy;
 use crate::runtime::{Runtime, sleep};
 #[cfg(feature = "tls")]
 use crate::tls::ServerTls;
-use coap_ws_core::Side;
 use futures_util::StreamExt;
 use futures_util::future::select;
 use futures_util::stream::FuturesUnordered;
+use http::StatusCode;
 use std::fmt;
 use std::future::{Future, IntoFuture, pending};
 use std::io;
@@ -106,12 +107,7 @@ impl<R: Runtime> Server<R> {
     }
 
     fn new() -> Server<R> {
-        let config = AcceptorConfig {
-            engine: EngineConfig::new(Side::Acceptor),
-            policy: Policy::default(),
-            limits: ServerLimits::default(),
-        };
-        Server { listeners: Vec::new(), config }
+        Server { listeners: Vec::new(), config: AcceptorConfig::new() }
     }
 
     /// Listens on one more address.
@@ -166,6 +162,18 @@ impl<R: Runtime> Server<R> {
     /// How many connections it has.
     pub fn limits(mut self, limits: ServerLimits) -> Server<R> {
         self.config.limits = limits;
+        self
+    }
+
+    /// Asks `judge` about each opening handshake that meets all rules: by its head, the peer's
+    /// address and who it is by TLS. `Ok` with the upgrade admits it, and what was put into
+    /// the extensions of its head handlers see; `Err` refuses with that HTTP status.
+    pub fn accept<F, V>(mut self, judge: F) -> Server<R>
+    where
+        F: Fn(Upgrade) -> V + Send + Sync + 'static,
+        V: Future<Output = Result<Upgrade, StatusCode>> + Send + 'static,
+    {
+        self.config.accept = Some(AcceptHook::new(judge));
         self
     }
 
