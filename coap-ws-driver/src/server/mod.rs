@@ -296,25 +296,49 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Listens on every address of `host:port` that this machine has.
 async fn listen<R: Runtime>(address: &str) -> io::Result<Vec<(R::Listener, SocketAddr)>> {
-    let (host, mut port) = split(address)?;
+    let (host, port) = split(address)?;
+    let addresses = R::resolve(host.to_owned(), port).await?;
+    let mut tries = if port == 0 { FREE_PORT_TRIES } else { 1 };
+    loop {
+        tries = tries.saturating_sub(1);
+        let (listeners, failed) = listen_once::<R>(&addresses, port).await?;
+        match failed {
+            // The port that was free for one family is taken in the other: a client that takes
+            // the host by its name would reach somebody else there.
+            Some(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
+            Some(error) if listeners.is_empty() => return Err(error),
+            // A name may have addresses that this machine does not (`::1`).
+            _ => return Ok(listeners),
+        }
+    }
+}
+
+/// How often another free port is looked for.
+const FREE_PORT_TRIES: usize = 16;
+
+type Listeners<R> = Vec<(<R as Runtime>::Listener, SocketAddr)>;
+
+/// What could be bound, and the last error of what could not.
+async fn listen_once<R: Runtime>(
+    addresses: &[SocketAddr],
+    mut port: u16,
+) -> io::Result<(Listeners<R>, Option<io::Error>)> {
     let mut listeners = Vec::new();
     let mut failed = None;
-    for mut address in R::resolve(host.to_owned(), port).await? {
-        address.set_port(port);
-        match R::bind(address).await {
+    for address in addresses {
+        match R::bind(SocketAddr::new(address.ip(), port)).await {
             Ok(listener) => {
                 let local = R::local_addr(&listener)?;
                 port = local.port();
                 listeners.push((listener, local));
             }
-            // A name may have addresses that this machine does not (`::1`).
             Err(error) => failed = Some(error),
         }
     }
-    if listeners.is_empty() {
-        return Err(failed.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()));
+    if listeners.is_empty() && failed.is_none() {
+        failed = Some(io::ErrorKind::AddrNotAvailable.into());
     }
-    Ok(listeners)
+    Ok((listeners, failed))
 }
 
 /// `host:port`, an IPv6 address in brackets.
