@@ -81,6 +81,12 @@ pub struct Limits {
     pub max_exchanges: usize,
     /// Requests of the peer in flight; one more gets 5.03. 128: what nginx and HTTP/2 allow.
     pub max_requests: usize,
+    /// Observers of the peer's; one more gets its answer without Observe, as RFC 7641 allows
+    /// (T69). 128.
+    pub max_observers: usize,
+    /// Registrations and deregistrations; above it 4.29 (T68). The burst lets a full client
+    /// come back.
+    pub observe_changes: Rate,
     /// Options of a request; more get 4.00. 128: parsing is lazy, but handlers are not (T38).
     pub max_options: usize,
     /// Bytes of output above which no message is read and no command taken. 256 KiB.
@@ -127,6 +133,7 @@ impl Config {
         config.limits.max_message_size = receive_buffer;
         config.limits.max_exchanges = usize::MAX;
         config.limits.max_requests = usize::MAX;
+        config.limits.max_observers = usize::MAX;
         config.limits.write_high = usize::MAX;
         config.limits.write_low = usize::MAX;
         config
@@ -184,7 +191,8 @@ impl Limits {
         let slots = self
             .max_exchanges
             .saturating_mul(size_of::<crate::exchange::Slot>())
-            .saturating_add(self.max_requests.saturating_mul(size_of::<crate::served::Slot>()));
+            .saturating_add(self.max_requests.saturating_mul(size_of::<crate::served::Slot>()))
+            .saturating_add(self.max_observers.saturating_mul(size_of::<crate::observe::Slot>()));
         slots.saturating_add(self.output_bound()).saturating_mul(2)
     }
 }
@@ -197,6 +205,8 @@ impl Default for Limits {
             min_peer_message_size: 64,
             max_exchanges: 64,
             max_requests: 128,
+            max_observers: 128,
+            observe_changes: Rate { per_second: 50, burst: 256 },
             max_options: 128,
             write_high: 256 * 1024,
             write_low: 64 * 1024,

@@ -96,7 +96,13 @@ pub enum RefusedWhy {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.why {
+        self.why.fmt(f)
+    }
+}
+
+impl fmt::Display for RefusedWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             RefusedWhy::NoRoom => f.write_str("too much output waits to be sent"),
             RefusedWhy::TooLarge { size, limit } => {
                 write!(f, "the response has {size} bytes, {limit} may be sent")
@@ -110,6 +116,27 @@ impl fmt::Display for Refused {
 }
 
 impl core::error::Error for Refused {}
+
+/// Why a notification was not taken. Nothing has changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum NotifyError {
+    /// There is no such observer any more.
+    Gone,
+    /// As for a response.
+    Refused(RefusedWhy),
+}
+
+impl fmt::Display for NotifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("the observer is gone"),
+            Self::Refused(why) => why.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for NotifyError {}
 
 /// Why a response came that may not be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,6 +3,7 @@
 use crate::error::{CloseReason, RequestError, ResponseError, Sent};
 use crate::exchange::ExchangeId;
 use crate::message::Message;
+use crate::observe::ObserverId;
 use crate::ping::PingId;
 use crate::served::{RequestId, Responder};
 use crate::signaling::{Abort, PeerSettings, Release};
@@ -22,12 +23,15 @@ pub enum Incoming<'m> {
         /// The request. Its critical options are understood, its method is known.
         message: Message<'m>,
     },
-    /// An answer to a request of ours, which is over with it.
+    /// An answer to a request of ours.
     Response {
         /// Which request.
         exchange: ExchangeId,
         /// Any response class: 4.xx and 5.xx are answers too.
         message: Message<'m>,
+        /// Whether the exchange is over with it. Not so for the notifications of an
+        /// observation (RFC 7641 §3.2).
+        last: bool,
     },
     /// An answer that may not be used; the request is over with it.
     Failed {
@@ -69,6 +73,11 @@ pub enum Event {
     /// A request of the peer was not answered within `answer_timeout`; the core has answered
     /// 5.03.
     Expired(RequestId),
+    /// What an observer watches has changed and there is room to tell it:
+    /// [`notify`](crate::Connection::notify).
+    NotificationDue(ObserverId),
+    /// An observer is no more: it has deregistered, registered anew, or the connection ended.
+    ObserverGone(ObserverId),
     /// A Ping of ours will not be answered any more.
     PingFailed {
         /// Which Ping.
@@ -76,7 +85,8 @@ pub enum Event {
         /// Why.
         error: PingError,
     },
-    /// A command was refused for lack of room, and there is room again.
+    /// A command was refused for lack of room, and there is room again. All that were refused
+    /// may be tried again; what is refused once more is told once more.
     Room,
     /// The connection is over. The last event, told once.
     Closed(CloseReason),

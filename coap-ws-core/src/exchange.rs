@@ -65,6 +65,8 @@ pub struct Slot {
     /// 0 where the slot is free.
     number: u64,
     state: State,
+    /// It is an observation: more than one response may come.
+    observe: bool,
     deadline: Instant,
 }
 
@@ -76,9 +78,13 @@ enum State {
     Queued { silent: bool },
     /// Handed out.
     Sent,
+    /// A notification has come, more will follow.
+    Observing,
     /// The caller is no longer interested; the slot stays until the answer or the end, so
     /// that cancelling does not raise what the peer has to work on.
     Cancelled { queued: bool },
+    /// The caller deregisters; the token stays in use until the final response (OBS-10).
+    Leaving { queued: bool },
     /// Over, to be told.
     Failed(RequestError, Sent),
     /// Over, to be told: handed out and nothing is wanted back (NR-08).
@@ -87,7 +93,7 @@ enum State {
 
 impl State {
     const fn in_flight(self) -> bool {
-        matches!(self, State::Queued { .. } | State::Sent | State::Cancelled { .. })
+        !matches!(self, State::Free | State::Failed(..) | State::Silent)
     }
 
     const fn untold(self) -> bool {
@@ -95,11 +101,21 @@ impl State {
     }
 }
 
+/// What a request wants back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wants {
+    Response,
+    /// All classes of responses are disclaimed (RFC 7967).
+    Nothing,
+    /// A response now, and another whenever it would be a different one (RFC 7641).
+    Notifications,
+}
+
 /// Whose response a token names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Match {
-    /// Of a request in flight.
-    Live(ExchangeId),
+    /// Of a request in flight, which is over with it or not.
+    Live { exchange: ExchangeId, last: bool },
     /// Of a request that was cancelled, has failed or was answered: normal (TOK-13).
     Late,
     /// Of none that we ever sent.
@@ -124,11 +140,14 @@ impl<T: Table<Slot>> Exchanges<T> {
         Exchanges { table: T::new(), limit, slot_bits, sequence: 1, untold: 0, slots: PhantomData }
     }
 
-    /// A number that was never used and names no slot: for Pings.
-    pub(crate) fn next_number(&mut self, slot: usize) -> Option<NonZeroU64> {
-        let number = self.sequence.checked_shl(self.slot_bits)? | slot as u64;
-        self.sequence = self.sequence.checked_add(1)?;
-        NonZeroU64::new(number)
+    /// The number that a Ping would have, if it were sent now.
+    pub(crate) fn preview_ping(&self) -> Option<NonZeroU64> {
+        self.number(0)
+    }
+
+    /// The Ping is in the out queue.
+    pub(crate) fn ping_sent(&mut self) {
+        self.sequence = self.sequence.saturating_add(1);
     }
 
     /// Finds a free slot, growing the table if need be; nothing is taken yet.
@@ -144,75 +163,120 @@ impl<T: Table<Slot>> Exchanges<T> {
 
     /// The id that a request in this slot would have, if it were sent now.
     pub(crate) fn preview(&self, slot: usize) -> Option<ExchangeId> {
-        let number = self.sequence.checked_shl(self.slot_bits)? | slot as u64;
-        NonZeroU64::new(number).map(ExchangeId)
+        self.number(slot).map(ExchangeId)
+    }
+
+    /// `None` when all numbers are used up.
+    fn number(&self, slot: usize) -> Option<NonZeroU64> {
+        let unit = 1_u64.checked_shl(self.slot_bits)?;
+        NonZeroU64::new(self.sequence.checked_mul(unit)? | slot as u64)
     }
 
     /// Takes a slot: the request is in the out queue.
-    pub(crate) fn open(&mut self, slot: usize, id: ExchangeId, deadline: Instant, silent: bool) {
+    pub(crate) fn open(&mut self, slot: usize, id: ExchangeId, deadline: Instant, wants: Wants) {
         self.sequence = self.sequence.saturating_add(1);
+        let state = State::Queued { silent: wants == Wants::Nothing };
+        let observe = wants == Wants::Notifications;
         if let Some(place) = self.table.slots_mut().get_mut(slot) {
-            *place = Slot { number: id.get(), state: State::Queued { silent }, deadline };
+            *place = Slot { number: id.get(), state, observe, deadline };
         }
     }
 
-    /// A queued request is about to be handed out: whether it still should be.
-    pub(crate) fn hand_out(&mut self, token: &[u8]) -> bool {
-        let Some(slot) = Token::read(token).and_then(|number| self.find(number)) else {
-            return false;
-        };
+    /// Whether a queued request still is to be sent.
+    pub(crate) fn is_to_be_sent(&mut self, token: &[u8]) -> bool {
+        let slot = Token::read(token).and_then(|number| self.find(number));
+        match slot {
+            Some(Slot {
+                state: State::Queued { .. } | State::Leaving { queued: true }, ..
+            }) => true,
+            Some(slot) if slot.state == (State::Cancelled { queued: true }) => {
+                *slot = Slot::default();
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// A queued request is handed out.
+    pub(crate) fn hand_out(&mut self, token: &[u8]) {
+        let Some(slot) = Token::read(token).and_then(|number| self.find(number)) else { return };
         match slot.state {
             State::Queued { silent: false } => slot.state = State::Sent,
+            State::Leaving { queued: true } => slot.state = State::Leaving { queued: false },
             State::Queued { silent: true } => {
                 slot.state = State::Silent;
                 self.untold = self.untold.saturating_add(1);
             }
-            State::Cancelled { queued: true } => {
-                *slot = Slot::default();
-                return false;
-            }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
-    /// Whose response this is.
-    pub(crate) fn matches(&mut self, token: &[u8]) -> Match {
+    /// Whose response this is; `more` where it is a notification, behind which others follow.
+    pub(crate) fn matches(&mut self, token: &[u8], more: bool) -> Match {
         let Some(number) = Token::read(token) else { return Match::Never };
         if number.get() >> self.slot_bits >= self.sequence {
             return Match::Never;
         }
-        let live = self.find(number).filter(|slot| slot.state.in_flight());
-        match live.map(|slot| slot.state) {
-            // An answer to what was never handed out is no answer.
-            Some(State::Sent) => Match::Live(ExchangeId(number)),
-            Some(State::Cancelled { queued: false }) => {
-                self.free(ExchangeId(number));
+        let Some(slot) = self.find(number).filter(|slot| slot.state.in_flight()) else {
+            return Match::Late;
+        };
+        let last = !(slot.observe && more);
+        match slot.state {
+            State::Sent | State::Observing => {
+                match last {
+                    true => *slot = Slot::default(),
+                    false => (slot.state, slot.deadline) = (State::Observing, Instant::FAR_FUTURE),
+                }
+                Match::Live { exchange: ExchangeId(number), last }
+            }
+            State::Cancelled { queued: false } | State::Leaving { .. } => {
+                if last {
+                    *slot = Slot::default();
+                }
                 Match::Late
             }
-            Some(_) => Match::Never,
-            None => Match::Late,
+            // An answer to what was never handed out is no answer.
+            _ => Match::Never,
         }
     }
 
-    /// The exchange is over and the caller knows.
-    pub(crate) fn free(&mut self, id: ExchangeId) {
+    /// Nobody is told of this observation any more; its token stays in use until the peer says
+    /// that it is over, or is told to be.
+    pub(crate) fn abandon(&mut self, id: ExchangeId) {
         if let Some(slot) = self.find(id.0) {
-            *slot = Slot::default();
+            slot.state = State::Cancelled { queued: false };
+        }
+    }
+
+    /// Whether there is an observation to deregister: one that was handed out.
+    pub(crate) fn is_observation(&mut self, id: ExchangeId) -> bool {
+        let handed_out = |state| {
+            matches!(state, State::Sent | State::Observing | State::Cancelled { queued: false })
+        };
+        self.find(id.0).is_some_and(|slot| slot.observe && handed_out(slot.state))
+    }
+
+    /// The deregistration is in the out queue.
+    pub(crate) fn leave(&mut self, id: ExchangeId, deadline: Instant) {
+        if let Some(slot) = self.find(id.0) {
+            (slot.state, slot.deadline) = (State::Leaving { queued: true }, deadline);
         }
     }
 
     /// The caller is no longer interested; false where the exchange is over already.
-    pub(crate) fn cancel(&mut self, id: ExchangeId) -> bool {
+    pub(crate) fn cancel(&mut self, id: ExchangeId, retire_at: Instant) -> bool {
         let Some(slot) = self.find(id.0) else { return false };
         match slot.state {
             State::Queued { .. } => slot.state = State::Cancelled { queued: true },
             State::Sent => slot.state = State::Cancelled { queued: false },
+            State::Observing => {
+                (slot.state, slot.deadline) = (State::Cancelled { queued: false }, retire_at);
+            }
             State::Failed(..) | State::Silent => {
                 *slot = Slot::default();
                 self.untold = self.untold.saturating_sub(1);
             }
-            State::Free | State::Cancelled { .. } => return false,
+            State::Free | State::Cancelled { .. } | State::Leaving { .. } => return false,
         }
         true
     }
@@ -232,8 +296,8 @@ impl<T: Table<Slot>> Exchanges<T> {
         for slot in self.table.slots_mut().iter_mut().filter(|slot| which(slot)) {
             let sent = match slot.state {
                 State::Queued { .. } => Sent::No,
-                State::Sent => Sent::Maybe,
-                State::Cancelled { .. } => {
+                State::Sent | State::Observing => Sent::Maybe,
+                State::Cancelled { .. } | State::Leaving { .. } => {
                     *slot = Slot::default();
                     continue;
                 }

@@ -16,6 +16,8 @@
 //! | signaling | may we go on? CSM, Ping and Pong, Release, Abort |
 //! | exchanges | whose response? |
 //! | requests | who is owed an answer? |
+//! | observers | who watches? |
+//! | [`block`] | which bytes next? |
 //! | [`Connection`] | where they meet |
 
 #![no_std]
@@ -36,6 +38,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod block;
 mod budget;
 mod config;
 mod connection;
@@ -43,6 +46,7 @@ mod error;
 mod event;
 mod exchange;
 pub mod message;
+mod observe;
 mod phase;
 mod ping;
 mod queue;
@@ -56,11 +60,12 @@ pub use budget::{Budget, Rate};
 pub use config::{Config, ConfigError, Limits, Side};
 pub use connection::{Connection, ReleaseOptions, RequestOptions};
 pub use error::{
-    CloseReason, Flood, Refused, RefusedWhy, RequestError, ResponseError, SendError, Sent,
-    Violation,
+    CloseReason, Flood, NotifyError, Refused, RefusedWhy, RequestError, ResponseError, SendError,
+    Sent, Violation,
 };
 pub use event::{Closing, Event, Incoming, NotNow, PingError, Transmit};
 pub use exchange::{ExchangeId, Token};
+pub use observe::ObserverId;
 pub use phase::{Drain, Phase};
 pub use ping::PingId;
 pub use served::{RequestId, Responder};

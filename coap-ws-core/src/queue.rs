@@ -37,8 +37,10 @@ impl Lane {
 /// Why a message could not be queued.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum PushError {
-    /// Not now: output must drain first.
-    NoRoom,
+    /// Not now: output must drain first. Its size, 0 where that does not matter.
+    NoRoom {
+        size: usize,
+    },
     /// Never: above what this message may have, in bytes.
     TooLarge {
         size: usize,
@@ -73,7 +75,7 @@ impl<B: Buffer> OutQueue<B> {
         max_message: usize,
     ) -> Result<u8, PushError> {
         if lane == Lane::Command && self.congested {
-            return Err(PushError::NoRoom);
+            return Err(PushError::NoRoom { size: 0 });
         }
         if self.is_empty() {
             (self.head, self.tail) = (0, 0);
@@ -121,7 +123,11 @@ impl<B: Buffer> OutQueue<B> {
         }
         let need = used.saturating_add(PREFIX).saturating_add(size);
         if need > self.buffer.bytes().len() {
-            self.buffer.grow(need, self.limit).map_err(|Full| PushError::NoRoom)?;
+            // The buffer doubles, but not past what high water lets wait; only a message that
+            // is large by itself makes it larger (T53).
+            let usual = self.high.saturating_add(KEEP);
+            let most = need.max(usual).min(self.limit);
+            self.buffer.grow(need, most).map_err(|Full| PushError::NoRoom { size })?;
         }
         Ok(())
     }
@@ -133,7 +139,7 @@ impl<B: Buffer> OutQueue<B> {
 
     fn no_fit(&self, lane: Lane, size: usize) -> PushError {
         let alone = PREFIX.saturating_add(size).saturating_add(lane.reserve());
-        if alone > self.limit { PushError::TooLarge { size } } else { PushError::NoRoom }
+        if alone > self.limit { PushError::TooLarge { size } } else { PushError::NoRoom { size } }
     }
 
     fn commit(&mut self, size: usize) {
@@ -180,6 +186,16 @@ impl<B: Buffer> OutQueue<B> {
     pub(crate) fn has_room(&self) -> bool {
         let need = self.len().saturating_add(AUTOMATIC_RESERVE + ABORT_RESERVE);
         !self.congested && need <= self.limit
+    }
+
+    /// Whether a command's message of this size would be taken.
+    pub(crate) fn has_room_for(&self, size: usize) -> bool {
+        !self.congested && self.fits(Lane::Command, size)
+    }
+
+    /// The largest message of a command that there is room for when nothing waits.
+    pub(crate) const fn max_message(&self) -> usize {
+        self.limit.saturating_sub(PREFIX).saturating_sub(Lane::Command.reserve())
     }
 
     /// Forgets what waits.

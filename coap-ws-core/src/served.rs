@@ -77,6 +77,8 @@ pub struct Slot {
     deadline: Instant,
     token: PeerToken,
     no_response: u8,
+    /// It wants to be told of changes.
+    register: bool,
     /// Its time is up and the core has answered; to be told.
     expired: bool,
 }
@@ -86,13 +88,18 @@ pub struct Slot {
 pub(crate) struct Return {
     pub(crate) token: PeerToken,
     no_response: u8,
+    /// Whether the request registers an observer (RFC 7641 §2).
+    pub(crate) register: bool,
 }
 
 impl Return {
     /// The way back of a request that gets its answer at once.
     pub(crate) fn of(message: &Message<'_>) -> Option<Return> {
         let token = PeerToken::new(message.token())?;
-        Some(Return { token, no_response: no_response(message) })
+        // Other methods than these cannot be observed (OBS-01).
+        let method = matches!(message.code(), Code::GET | Code::FETCH);
+        let register = method && message.observe() == Some(0);
+        Some(Return { token, no_response: no_response(message), register })
     }
 
     /// Whether the request disclaims responses of this class (NR-02, NR-03).
@@ -155,8 +162,9 @@ impl<T: Table<Slot>> Served<T> {
         };
         self.arrivals = self.arrivals.saturating_add(1);
         let slot = self.table.slots_mut().get_mut(index).ok_or(Full)?;
-        let Return { token, no_response } = back;
-        *slot = Slot { arrival: self.arrivals, deadline, token, no_response, expired: false };
+        let Return { token, no_response, register } = back;
+        *slot =
+            Slot { arrival: self.arrivals, deadline, token, no_response, register, expired: false };
         self.open = self.open.saturating_add(1);
         let id = RequestId { arrival: self.arrivals, slot: u32::try_from(index).unwrap_or(0) };
         Ok(Responder { id })
@@ -166,7 +174,8 @@ impl<T: Table<Slot>> Served<T> {
     pub(crate) fn find(&self, id: RequestId) -> Option<Return> {
         let slot = self.table.slots().get(id.slot as usize)?;
         let open = slot.arrival == id.arrival && !slot.expired;
-        open.then_some(Return { token: slot.token, no_response: slot.no_response })
+        let Slot { token, no_response, register, .. } = *slot;
+        open.then_some(Return { token, no_response, register })
     }
 
     /// The request is answered.
@@ -212,10 +221,13 @@ impl<T: Table<Slot>> Served<T> {
         Some(Event::Expired(id))
     }
 
-    /// Forgets everything: no answer will be sent any more.
+    /// No answer will be sent any more. What has expired is still to be told.
     pub(crate) fn clear(&mut self) {
-        self.table = T::new();
-        (self.open, self.untold) = (0, 0);
+        for slot in self.table.slots_mut().iter_mut().filter(|slot| !slot.expired) {
+            *slot = Slot::default();
+        }
+        self.open = 0;
+        self.trim();
         self.pongs = [None; MAX_WAITING_PONGS];
     }
 

@@ -1,5 +1,6 @@
 //! Signaling messages: may we go on? (RFC 8323 §5). Pure functions, no state.
 
+use crate::message::uri::Authority;
 use crate::message::{
     Code, Encode, EncodeError, Encoder, Message, OptionNumber, OptionRef, decode_uint,
 };
@@ -127,12 +128,13 @@ impl<'m> Release<'m> {
     }
 
     /// Addresses to connect to instead, as they were sent: `host[:port]`. Whether to follow
-    /// one is a matter of policy (REL-11); entries that are no text or too long are left out.
+    /// one is a matter of policy (REL-11); entries that are no authority are left out (REL-14).
     pub fn alternative_addresses(&self) -> impl Iterator<Item = &'m str> + use<'m> {
         self.message
             .options()
             .filter(|option| option.number == FIRST && (1..=255).contains(&option.value.len()))
             .filter_map(|option| core::str::from_utf8(option.value).ok())
+            .filter(|text| Authority::parse(text).is_ok())
     }
 
     /// What the peer says about it.

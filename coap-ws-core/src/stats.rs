@@ -16,6 +16,8 @@ pub struct Stats {
     pub requests_refused: u64,
     /// Responses that were queued for the application.
     pub responses_sent: u64,
+    /// Notifications that were queued for the application (RFC 7641).
+    pub notifications_sent: u64,
     /// Responses that were not sent because the request disclaimed them (RFC 7967).
     pub responses_suppressed: u64,
     /// Responses that came.

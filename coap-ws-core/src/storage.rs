@@ -3,7 +3,7 @@
 //! The state machine sees two things: a table is a slice of slots that can be asked to grow,
 //! the output is bytes that can be asked to grow. So one machine runs on both.
 
-use crate::{exchange, served};
+use crate::{exchange, observe, served};
 
 /// A storage for a [`Connection`](crate::Connection): [`Heap`] or [`Fixed`].
 ///
@@ -13,6 +13,8 @@ pub trait Storage: sealed::Sealed {
     type Exchanges: Table<exchange::Slot>;
     #[doc(hidden)]
     type Requests: Table<served::Slot>;
+    #[doc(hidden)]
+    type Observers: Table<observe::Slot>;
     #[doc(hidden)]
     type Output: Buffer;
 }
@@ -72,6 +74,7 @@ impl<const E: usize, const R: usize, const V: usize, const O: usize> sealed::Sea
 impl<const E: usize, const R: usize, const V: usize, const O: usize> Storage for Fixed<E, R, V, O> {
     type Exchanges = heapless::Vec<exchange::Slot, E>;
     type Requests = heapless::Vec<served::Slot, R>;
+    type Observers = heapless::Vec<observe::Slot, V>;
     type Output = FixedBuffer<O>;
 }
 
@@ -132,7 +135,7 @@ pub enum Heap {}
 #[cfg(feature = "alloc")]
 mod heap {
     use super::{Buffer, Full, Heap, Storage, Table, sealed};
-    use crate::{exchange, served};
+    use crate::{exchange, observe, served};
     use alloc::vec::Vec;
     use smallvec::{Array, SmallVec};
 
@@ -141,6 +144,7 @@ mod heap {
     impl Storage for Heap {
         type Exchanges = SmallVec<[exchange::Slot; 2]>;
         type Requests = SmallVec<[served::Slot; 2]>;
+        type Observers = SmallVec<[observe::Slot; 1]>;
         type Output = Vec<u8>;
     }
 
@@ -195,6 +199,9 @@ mod heap {
                 return Err(Full);
             }
             let target = self.len().saturating_mul(2).max(64).max(size).min(limit);
+            // A step that would almost reach the limit goes all the way: one copy less.
+            let near = limit.saturating_sub(limit / 4);
+            let target = if target >= near { limit } else { target };
             let more = target.saturating_sub(self.len());
             self.try_reserve_exact(more).map_err(|_| Full)?;
             self.resize(target.max(self.len()), 0);

@@ -2,12 +2,14 @@
 
 use super::Connection;
 use crate::error::{CloseReason, Refused, RefusedWhy, SendError};
-use crate::exchange::ExchangeId;
-use crate::message::{Code, DISCLAIM_ALL, Encode, EncodeError, Encoder, OptionNumber, Response};
+use crate::exchange::{ExchangeId, Wants};
+use crate::message::{
+    Code, DISCLAIM_ALL, Encode, EncodeError, Encoder, Observe, OptionNumber, Response, WithObserve,
+};
 use crate::phase::Step;
 use crate::ping::PingId;
 use crate::queue::{Lane, PushError};
-use crate::served::Responder;
+use crate::served::{PeerToken, Responder};
 use crate::signaling::{self, Signal};
 use crate::storage::Storage;
 use crate::time::Instant;
@@ -20,9 +22,19 @@ pub struct RequestOptions {
     /// How long to wait for the response; [`Config::request_timeout`](crate::Config) where it
     /// is `None`.
     pub timeout: Option<Duration>,
+    /// Whether to be told of changes (RFC 7641): the request gets an Observe option, and
+    /// responses follow until one says that it is the [`last`](crate::Incoming::Response).
+    pub observe: bool,
 }
 
 impl RequestOptions {
+    /// Wants to be told of changes (RFC 7641).
+    #[must_use]
+    pub const fn observe(mut self) -> RequestOptions {
+        self.observe = true;
+        self
+    }
+
     /// Waits this long for the response.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> RequestOptions {
@@ -88,17 +100,24 @@ impl<S: Storage> Connection<S> {
             return Err(SendError::NotARequest(message.code()));
         }
         let Ok(slot) = self.exchanges.vacancy() else {
-            self.wants_room = true;
+            self.wants.exchange = true;
             return Err(SendError::TooManyExchanges);
         };
         let id = self.exchanges.preview(slot).ok_or(SendError::TooManyExchanges)?;
         let limit = self.max_send();
-        let pushed = self.queue.push(Lane::Command, id.token().as_bytes(), message, limit);
+        // Observe is only said by who wants to hear what follows from it.
+        let observe = if options.observe { Observe::Write(REGISTER) } else { Observe::Strip };
+        let watched = WithObserve { message, observe };
+        let pushed = self.queue.push(Lane::Command, id.token().as_bytes(), &watched, limit);
         let no_response = pushed.map_err(|error| self.send_error(error, limit))?;
-        let silent = no_response & DISCLAIM_ALL == DISCLAIM_ALL;
+        let wants = match options.observe {
+            true => Wants::Notifications,
+            false if no_response & DISCLAIM_ALL == DISCLAIM_ALL => Wants::Nothing,
+            false => Wants::Response,
+        };
         let timeout = options.timeout.unwrap_or(self.config.request_timeout);
         let deadline = self.now.saturating_add(timeout);
-        self.exchanges.open(slot, id, deadline, silent);
+        self.exchanges.open(slot, id, deadline, wants);
         self.set_deadline(deadline);
         self.stats.requests_sent = self.stats.requests_sent.saturating_add(1);
         Ok(id)
@@ -130,16 +149,9 @@ impl<S: Storage> Connection<S> {
         if back.unwanted(code) {
             self.stats.responses_suppressed = self.stats.responses_suppressed.saturating_add(1);
         } else {
-            let limit = self.max_send();
-            let token = back.token.as_bytes();
-            let pushed = if token.is_empty() {
-                // Two bytes alone would not be heard by every peer (TOK-28).
-                self.queue.push(Lane::Command, token, &Padded::new(message), limit)
-            } else {
-                self.queue.push(Lane::Command, token, message, limit)
-            };
-            if let Err(error) = pushed {
-                let why = self.refused_why(error, limit);
+            // Without an observer there is nothing to number.
+            let plain = WithObserve { message, observe: Observe::Strip };
+            if let Err(why) = self.push_response(&back.token, &plain) {
                 return Err(Refused { responder, why });
             }
             self.stats.responses_sent = self.stats.responses_sent.saturating_add(1);
@@ -147,6 +159,22 @@ impl<S: Storage> Connection<S> {
         self.served.close(responder.id());
         self.settle();
         Ok(())
+    }
+
+    pub(super) fn push_response(
+        &mut self,
+        token: &PeerToken,
+        message: &impl Encode,
+    ) -> Result<(), RefusedWhy> {
+        let limit = self.max_send();
+        let token = token.as_bytes();
+        let pushed = if token.is_empty() {
+            // Two bytes alone would not be heard by every peer (TOK-28).
+            self.queue.push(Lane::Command, token, &Padded::new(message), limit)
+        } else {
+            self.queue.push(Lane::Command, token, message, limit)
+        };
+        pushed.map(drop).map_err(|error| self.refused_why(error, limit))
     }
 
     /// Whether a response of this class would be sent at all. Saves building one.
@@ -158,7 +186,11 @@ impl<S: Storage> Connection<S> {
     /// handed out yet, it is not sent. False where it was over already.
     pub fn cancel(&mut self, now: Instant, exchange: ExchangeId) -> bool {
         self.advance(now);
-        let cancelled = self.exchanges.cancel(exchange);
+        let retire_at = self.now.saturating_add(self.config.request_timeout);
+        let cancelled = self.exchanges.cancel(exchange, retire_at);
+        if cancelled && self.phase.is_live() {
+            self.set_deadline(retire_at);
+        }
         self.settle();
         cancelled
     }
@@ -177,22 +209,24 @@ impl<S: Storage> Connection<S> {
             return Err(SendError::Closed);
         }
         if !self.pings.has_vacancy() {
-            self.wants_room = true;
+            self.wants.ping = true;
             return Err(SendError::TooManyExchanges);
         }
-        let id = self.queue_ping(Lane::Command, custody)?;
+        let limit = self.max_send();
+        let queued = self.queue_ping(Lane::Command, custody);
+        let id = queued.map_err(|error| self.send_error(error, limit))?;
         let deadline = self.now.saturating_add(self.config.ping_timeout);
         self.pings.open(id, deadline);
         self.set_deadline(deadline);
         Ok(id)
     }
 
-    pub(super) fn queue_ping(&mut self, lane: Lane, custody: bool) -> Result<PingId, SendError> {
-        let number = self.exchanges.next_number(0).ok_or(SendError::TooManyExchanges)?;
-        let id = PingId::new(number);
+    pub(super) fn queue_ping(&mut self, lane: Lane, custody: bool) -> Result<PingId, PushError> {
+        let number = self.exchanges.preview_ping();
+        let id = PingId::new(number.ok_or(PushError::NoRoom { size: usize::MAX })?);
         let limit = self.max_send();
-        let pushed = self.queue.push(lane, id.token().as_bytes(), &Signal::Ping { custody }, limit);
-        pushed.map_err(|error| self.send_error(error, limit))?;
+        self.queue.push(lane, id.token().as_bytes(), &Signal::Ping { custody }, limit)?;
+        self.exchanges.ping_sent();
         Ok(id)
     }
 
@@ -252,22 +286,24 @@ impl<S: Storage> Connection<S> {
         if self.phase.may_request() { Ok(()) } else { Err(SendError::Releasing) }
     }
 
-    fn send_error(&mut self, error: PushError, limit: usize) -> SendError {
+    pub(super) fn send_error(&mut self, error: PushError, limit: usize) -> SendError {
         match error {
-            PushError::NoRoom => {
-                self.wants_room = true;
+            PushError::NoRoom { size } => {
+                self.wants.output(size);
                 SendError::NoRoom
             }
-            PushError::TooLarge { .. } if self.peer.is_none() => SendError::AwaitingSettings,
+            PushError::TooLarge { size } if self.peer.is_none() && size <= self.max_ever() => {
+                SendError::AwaitingSettings
+            }
             PushError::TooLarge { size } => SendError::TooLarge { size, limit },
             PushError::Encode(error) => SendError::Encode(error),
         }
     }
 
-    fn refused_why(&mut self, error: PushError, limit: usize) -> RefusedWhy {
+    pub(super) fn refused_why(&mut self, error: PushError, limit: usize) -> RefusedWhy {
         match error {
-            PushError::NoRoom => {
-                self.wants_room = true;
+            PushError::NoRoom { size } => {
+                self.wants.output(size);
                 RefusedWhy::NoRoom
             }
             PushError::TooLarge { size } => RefusedWhy::TooLarge { size, limit },
@@ -275,6 +311,10 @@ impl<S: Storage> Connection<S> {
         }
     }
 }
+
+/// The Observe values of a request (RFC 7641 §2).
+pub(super) const REGISTER: u32 = 0;
+pub(super) const DEREGISTER: u32 = 1;
 
 /// The longest diagnostic payload that we send, in bytes: a line of text.
 pub(super) const MAX_DIAGNOSTIC: usize = 80;

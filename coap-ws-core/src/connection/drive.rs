@@ -1,7 +1,7 @@
 //! What is to be done, time, and the end.
 
 use super::command::MAX_DIAGNOSTIC;
-use super::{CloseOrder, Connection};
+use super::{CloseOrder, Connection, Wants};
 use crate::error::{CloseReason, RequestError, Violation};
 use crate::event::{Event, PingError, Transmit};
 use crate::message::{Code, OptionNumber};
@@ -16,17 +16,12 @@ impl<S: Storage> Connection<S> {
     /// ([`Sent::Maybe`](crate::Sent)).
     pub fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
         self.settle();
-        // Requests that were cancelled or have failed while they waited are not sent.
-        loop {
-            let Some([first, code, rest @ ..]) = self.queue.peek() else {
-                self.queue.trim(false);
-                return self.close.take().map(CloseOrder::transmit);
-            };
-            let request = Code::from_byte(*code).is_request();
-            if !request || self.exchanges.hand_out(token_of(*first, rest)) {
-                break;
-            }
-            self.queue.pop();
+        let Some(message) = self.queue.peek() else {
+            self.queue.trim(false);
+            return self.close.take().map(CloseOrder::transmit);
+        };
+        if let Some(token) = token_of_request(message) {
+            self.exchanges.hand_out(token);
         }
         self.stats.messages_sent = self.stats.messages_sent.saturating_add(1);
         self.queue.pop().map(Transmit::Message)
@@ -44,8 +39,13 @@ impl<S: Storage> Connection<S> {
         if let Some(event) = self.pings.poll() {
             return Some(event);
         }
-        if self.wants_room && self.phase.is_live() && self.has_all_room() {
-            self.wants_room = false;
+        // Who has released the connection notifies nobody any more (OBS-26).
+        let may_notify = self.queue.has_room() && !self.phase.released_by_us();
+        if let Some(event) = self.observers.poll(may_notify) {
+            return Some(event);
+        }
+        if self.phase.is_live() && self.has_wanted_room() {
+            self.wants = Wants::default();
             return Some(Event::Room);
         }
         if self.phase == crate::Phase::Closed && !self.closed_told {
@@ -81,32 +81,55 @@ impl<S: Storage> Connection<S> {
 
     /// The short pump: what became possible by what just happened.
     pub(super) fn settle(&mut self) {
+        // Requests that were cancelled or have failed while they waited are not sent. Not left
+        // to `poll_transmit`: the room that they make is for others, and has to be told.
+        while let Some(token) = self.queue.peek().and_then(token_of_request) {
+            if self.exchanges.is_to_be_sent(token) {
+                break;
+            }
+            self.queue.pop();
+        }
         if !self.phase.is_live() {
             return;
         }
-        while self.queue.has_room() {
-            let Some(id) = self.served.due(self.now) else { break };
-            if let Some(back) = self.served.find(id) {
-                self.refuse(&back, Code::SERVICE_UNAVAILABLE, "no answer in time");
-            }
-            self.served.expire(id);
-        }
-        while self.queue.has_room() {
-            let Some((token, custody)) = self.served.ready_pong(self.now) else { break };
-            let blank = token.as_bytes().is_empty();
-            self.answer(token.as_bytes(), &Signal::Pong { custody, blank });
-            self.served.pong_sent();
-        }
+        self.owing = !self.settle_what_is_owed();
         let idle = self.served.open_count() == 0 && self.exchanges.awaited() == 0;
-        if self.phase.released_by_peer() && idle && self.queue.has_room() {
-            // All that came before the Release is answered (REL-02, REL-03).
+        if self.phase.released_by_peer() && idle && !self.owing && self.queue.is_empty() {
+            // All that came before the Release is answered (REL-02, REL-03), and handed out: on a
+            // slow link `close_timeout` would be too little for both.
             self.end(CloseReason::Released);
             self.order_close(1000, "released");
         }
     }
 
-    fn has_all_room(&self) -> bool {
-        self.queue.has_room() && self.exchanges.has_vacancy() && self.pings.has_vacancy()
+    /// Queues the answers and Pongs whose time has come; false where they need more room.
+    fn settle_what_is_owed(&mut self) -> bool {
+        while let Some(id) = self.served.due(self.now) {
+            if !self.queue.has_room() {
+                return false;
+            }
+            if let Some(back) = self.served.find(id) {
+                self.refuse(&back, Code::SERVICE_UNAVAILABLE, "no answer in time");
+            }
+            self.served.expire(id);
+        }
+        while let Some((token, custody)) = self.served.ready_pong(self.now) {
+            if !self.queue.has_room() {
+                return false;
+            }
+            let blank = token.as_bytes().is_empty();
+            self.answer(token.as_bytes(), &Signal::Pong { custody, blank });
+            self.served.pong_sent();
+        }
+        true
+    }
+
+    /// Each want by itself: who waits to answer must not wait for the peer to answer.
+    fn has_wanted_room(&self) -> bool {
+        let Wants { output, exchange, ping } = self.wants;
+        output.is_some_and(|size| self.queue.has_room_for(size))
+            || exchange && self.exchanges.has_vacancy()
+            || ping && self.pings.has_vacancy()
     }
 
     fn watch_settings(&mut self) {
@@ -128,7 +151,10 @@ impl<S: Storage> Connection<S> {
         if deadline > self.now || !self.phase.is_live() {
             return;
         }
-        if self.timers.pinged.is_some() {
+        if self.timers.pinged.is_some() && !self.wants_input() {
+            // Who does not read cannot hear. That our output leaves is the transport's to watch.
+            self.timers.pinged = Some(self.now);
+        } else if self.timers.pinged.is_some() {
             self.end(CloseReason::KeepaliveTimeout);
             self.order_close(1001, "no sign of life");
         } else {
@@ -138,7 +164,7 @@ impl<S: Storage> Connection<S> {
         }
     }
 
-    fn liveness_deadline(&self) -> Option<Instant> {
+    pub(super) fn liveness_deadline(&self) -> Option<Instant> {
         let interval = self.config.keepalive_interval?;
         Some(match self.timers.pinged {
             Some(pinged) => pinged.saturating_add(self.config.keepalive_timeout),
@@ -207,6 +233,7 @@ impl<S: Storage> Connection<S> {
         self.exchanges.fail_all(RequestError::Closed(reason));
         self.pings.fail_all(PingError::Closed(reason));
         self.served.clear();
+        self.observers.end_all();
         let deadline = self.now.saturating_add(self.config.close_timeout);
         self.timers.closing = Some(deadline);
         self.timers.next = Some(deadline);
@@ -227,7 +254,9 @@ impl<S: Storage> Connection<S> {
     }
 }
 
-/// The token in a message of ours: at most eight bytes, so without extension.
-fn token_of(first: u8, rest: &[u8]) -> &[u8] {
-    rest.get(..usize::from(first & 0x0f)).unwrap_or(&[])
+/// The token of a request of ours: at most eight bytes, so without extension.
+fn token_of_request(message: &[u8]) -> Option<&[u8]> {
+    let [first, code, rest @ ..] = message else { return None };
+    let request = Code::from_byte(*code).is_request();
+    rest.get(..usize::from(first & 0x0f)).filter(|_| request)
 }

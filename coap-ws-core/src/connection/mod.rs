@@ -2,6 +2,7 @@
 
 mod command;
 mod drive;
+mod observing;
 mod receive;
 
 use crate::budget::Budget;
@@ -9,6 +10,7 @@ use crate::config::{Config, ConfigError, Side};
 use crate::error::CloseReason;
 use crate::event::Transmit;
 use crate::exchange::Exchanges;
+use crate::observe::Observers;
 use crate::phase::{Phase, Step};
 use crate::ping::Pings;
 use crate::queue::{ABORT_RESERVE, AUTOMATIC_RESERVE, Lane, OutQueue};
@@ -17,6 +19,7 @@ use crate::signaling::{BASE_MESSAGE_SIZE, BASE_TOKEN_LENGTH, PeerSettings, Signa
 use crate::stats::Stats;
 use crate::storage::{Buffer, Storage, Table};
 use crate::time::Instant;
+use core::fmt;
 
 pub use command::{ReleaseOptions, RequestOptions};
 
@@ -32,6 +35,7 @@ pub use command::{ReleaseOptions, RequestOptions};
 ///   [time](Connection::handle_timeout);
 /// - **commands** say what the application wants: [`request`](Connection::request),
 ///   [`respond`](Connection::respond), [`cancel`](Connection::cancel),
+///   [`observe`](Connection::observe) and [`notify`](Connection::notify),
 ///   [`ping`](Connection::ping), [`release`](Connection::release),
 ///   [`abort`](Connection::abort). Where one returns `Err`, nothing has changed;
 /// - **`poll_*`** say what is to be done: [send](Connection::poll_transmit),
@@ -68,7 +72,6 @@ pub use command::{ReleaseOptions, RequestOptions};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Connection<S: Storage> {
     config: Config,
     now: Instant,
@@ -78,14 +81,16 @@ pub struct Connection<S: Storage> {
     queue: OutQueue<S::Output>,
     exchanges: Exchanges<S::Exchanges>,
     served: Served<S::Requests>,
+    observers: Observers<S::Observers>,
     pings: Pings,
     budgets: Budgets,
     timers: Timers,
     close: Option<CloseOrder>,
     reason: Option<CloseReason>,
     closed_told: bool,
-    /// A command was refused for lack of room.
-    wants_room: bool,
+    wants: Wants,
+    /// An answer or a Pong is due and waits for room.
+    owing: bool,
     stats: Stats,
 }
 
@@ -94,6 +99,7 @@ struct Budgets {
     empty: Budget,
     settings: Budget,
     unmatched: Budget,
+    observe_changes: Budget,
 }
 
 #[derive(Debug)]
@@ -110,6 +116,15 @@ struct Timers {
     theirs: Option<Instant>,
     /// When closing must be over.
     closing: Option<Instant>,
+}
+
+/// What commands were refused for lack of.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wants {
+    /// Room for the smallest message that was refused, in bytes.
+    output: Option<usize>,
+    exchange: bool,
+    ping: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +145,12 @@ impl<S: Storage> Connection<S> {
         let limits = &config.limits;
         let exchanges = sized(limits.max_exchanges, S::Exchanges::CAPACITY, "max_exchanges")?;
         let requests = sized(limits.max_requests, S::Requests::CAPACITY, "max_requests")?;
+        // Nobody need be able to watch: then every answer is the last.
+        let observers = match limits.max_observers {
+            usize::MAX => S::Observers::CAPACITY,
+            limit if limit <= S::Observers::CAPACITY => limit,
+            _ => return Err(ConfigError::Storage { field: "max_observers" }),
+        };
         let bound = limits.output_bound().min(S::Output::CAPACITY);
         if bound < AUTOMATIC_RESERVE + ABORT_RESERVE + 64 {
             return Err(ConfigError::Storage { field: "write_high" });
@@ -148,6 +169,7 @@ impl<S: Storage> Connection<S> {
             queue,
             exchanges: Exchanges::new(exchanges),
             served: Served::new(requests),
+            observers: Observers::new(observers),
             pings: Pings::default(),
             budgets: Budgets::default(),
             timers: Timers {
@@ -162,7 +184,8 @@ impl<S: Storage> Connection<S> {
             close: None,
             reason: None,
             closed_told: false,
-            wants_room: false,
+            wants: Wants::default(),
+            owing: false,
             stats: Stats::default(),
             config,
         })
@@ -208,15 +231,21 @@ impl<S: Storage> Connection<S> {
         self.served.open_count()
     }
 
+    /// The peer's observers of ours.
+    pub fn observers(&self) -> usize {
+        self.observers.count()
+    }
+
     /// Bytes that wait to be handed out.
     pub const fn output_waiting(&self) -> usize {
         self.queue.len()
     }
 
-    /// Whether a message would be taken now; false only while our output is above high water.
-    /// Stop reading then: this, and nothing else, is back-pressure.
+    /// Whether a message would be taken now; false only while our output is above high water, or
+    /// was when an answer came due that is to go first: poll, and ask again. Stop reading then:
+    /// this, and nothing else, is back-pressure.
     pub fn wants_input(&self) -> bool {
-        !self.phase.is_live() || self.queue.has_room()
+        !self.phase.is_live() || self.queue.has_room() && !self.owing
     }
 
     /// Whether a response would be taken now, as far as room goes.
@@ -227,7 +256,12 @@ impl<S: Storage> Connection<S> {
     /// The most bytes that a message to the peer may have now (CSM-05, CSM-16).
     pub fn max_send(&self) -> usize {
         let peer = self.peer.unwrap_or_default().max_message_size;
-        peer.min(self.config.limits.max_send_size) as usize
+        self.max_ever().min(peer as usize)
+    }
+
+    /// The most bytes that any message to the peer may have, whatever its settings.
+    fn max_ever(&self) -> usize {
+        self.queue.max_message().min(self.config.limits.max_send_size as usize)
     }
 
     /// Gives back the memory that is not needed now. For connections that are idle; what is
@@ -236,6 +270,7 @@ impl<S: Storage> Connection<S> {
         self.queue.trim(true);
         self.exchanges.trim();
         self.served.trim();
+        self.observers.trim();
     }
 
     fn advance(&mut self, now: Instant) {
@@ -252,12 +287,35 @@ impl<S: Storage> Connection<S> {
     }
 }
 
+impl<S: Storage> fmt::Debug for Connection<S> {
+    /// Without tokens and without what waits to be sent (T92).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("side", &self.config.side)
+            .field("phase", &self.phase)
+            .field("peer", &self.peer)
+            .field("exchanges_in_flight", &self.exchanges_in_flight())
+            .field("requests_open", &self.requests_open())
+            .field("output_waiting", &self.output_waiting())
+            .finish_non_exhaustive()
+    }
+}
+
 /// A limit within what the storage has; `usize::MAX` asks for all of it.
 fn sized(limit: usize, capacity: usize, field: &'static str) -> Result<usize, ConfigError> {
-    match limit {
-        usize::MAX if capacity > 0 => Ok(capacity),
-        1.. if limit <= capacity => Ok(limit),
-        _ => Err(ConfigError::Storage { field }),
+    // A token holds the number of its slot: what it leaves must last for a connection's life.
+    const MOST: usize = 1 << 20;
+    let size = if limit == usize::MAX { capacity } else { limit };
+    if size > 0 && size <= capacity && size <= MOST {
+        Ok(size)
+    } else {
+        Err(ConfigError::Storage { field })
+    }
+}
+
+impl Wants {
+    fn output(&mut self, size: usize) {
+        self.output = Some(self.output.map_or(size, |other| other.min(size)));
     }
 }
 

@@ -32,7 +32,7 @@ impl<S: Storage> Connection<S> {
             // After the end is decided no byte changes anything (WS-35, ABT-01).
             return Ok(None);
         }
-        if !self.queue.has_room() {
+        if !self.wants_input() {
             return Err(NotNow);
         }
         self.handle_alive(now);
@@ -71,7 +71,13 @@ impl<S: Storage> Connection<S> {
     pub fn handle_alive(&mut self, now: Instant) {
         self.advance(now);
         self.timers.heard = self.now;
-        self.timers.pinged = None;
+        if self.timers.pinged.take().is_some()
+            && self.phase.is_live()
+            && let Some(deadline) = self.liveness_deadline()
+        {
+            // The wait for silence may be shorter than the one for an answer.
+            self.set_deadline(deadline);
+        }
     }
 
     /// The WebSocket connection has ended, or the transport has carried out our Close.
@@ -108,8 +114,9 @@ impl<S: Storage> Connection<S> {
             // Release and Abort are what they are, even first (CSM-10).
             return Err(Violation::SettingsMissing);
         }
-        if matches!(kind, Kind::Request | Kind::Signal) && PeerToken::new(message.token()).is_none()
-        {
+        // No Abort for an Abort, whatever its token (ABT-04).
+        let limited = matches!(kind, Kind::Request | Kind::Signal) && message.code() != Code::ABORT;
+        if limited && PeerToken::new(message.token()).is_none() {
             // Responses may carry any token that we chose (FMT-08, TOK-20).
             return Err(Violation::TokenTooLong { length: message.token().len() });
         }
@@ -134,6 +141,8 @@ impl<S: Storage> Connection<S> {
         let code = message.code();
         if code == Code::ABORT {
             // Whatever else is in it, the connection is over; no Abort for an Abort (ABT-10).
+            // Nor is anybody there to read what is queued (T60).
+            self.queue.clear();
             self.end(CloseReason::AbortedByPeer);
             self.order_close(1000, "aborted by peer");
             return Ok(Some(Incoming::Abort(Abort::new(message))));
@@ -198,6 +207,9 @@ impl<S: Storage> Connection<S> {
             self.refuse(&back, Code::NOT_IMPLEMENTED, "no server here");
             return None;
         }
+        if !self.observe_came(&message, &back) {
+            return None;
+        }
         let limits = &self.config.limits;
         if let Err(fault) = check_request(&message, self.config.understood, limits.max_options) {
             self.refuse_option(&back, fault);
@@ -253,16 +265,20 @@ impl<S: Storage> Connection<S> {
         message: Message<'m>,
     ) -> Result<Option<Incoming<'m>>, Violation> {
         self.stats.responses_received = self.stats.responses_received.saturating_add(1);
-        match self.exchanges.matches(message.token()) {
-            Match::Live(exchange) => {
-                self.exchanges.free(exchange);
+        // Only a success can be a notification; an error ends the observation (OBS-03).
+        let more = message.code().is_success() && message.observe().is_some();
+        match self.exchanges.matches(message.token(), more) {
+            Match::Live { exchange, last } => {
                 let fault = check_response(&message, self.config.understood);
                 Ok(Some(match fault {
                     Some(number) => {
+                        if !last {
+                            self.exchanges.abandon(exchange);
+                        }
                         let error = ResponseError::CriticalOption(number);
                         Incoming::Failed { exchange, error }
                     }
-                    None => Incoming::Response { exchange, message },
+                    None => Incoming::Response { exchange, message, last },
                 }))
             }
             Match::Late => {
@@ -284,8 +300,9 @@ impl<S: Storage> Connection<S> {
     /// failed (CODE-05).
     fn reserved<'m>(&mut self, message: &Message<'m>) -> Option<Incoming<'m>> {
         self.stats.reserved_received = self.stats.reserved_received.saturating_add(1);
-        let Match::Live(exchange) = self.exchanges.matches(message.token()) else { return None };
-        self.exchanges.free(exchange);
+        let Match::Live { exchange, .. } = self.exchanges.matches(message.token(), false) else {
+            return None;
+        };
         Some(Incoming::Failed { exchange, error: ResponseError::ReservedCode(message.code()) })
     }
 }

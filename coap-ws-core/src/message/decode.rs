@@ -218,6 +218,12 @@ impl<'m> Message<'m> {
         u16::try_from(number).ok().map(ContentFormat::new)
     }
 
+    /// The Observe option: in a request 0 registers and 1 deregisters, other values mean
+    /// nothing; in a response it says that more will follow (RFC 7641 §2; OBS-01).
+    pub fn observe(&self) -> Option<u32> {
+        self.uint(OptionNumber::OBSERVE)
+    }
+
     /// The payload of an error or a signal as text for people (RFC 7252 §5.5.2), `None`
     /// where there is none or it is no UTF-8.
     pub fn diagnostic(&self) -> Option<&'m str> {

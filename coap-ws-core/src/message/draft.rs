@@ -191,7 +191,9 @@ impl<'a, K> Draft<'a, K> {
     }
 
     fn add(mut self, number: OptionNumber, value: Value<'a>) -> Self {
-        let repeatable = number.spec().is_none_or(|spec| spec.repeatable);
+        // A response has one ETag at most (OPT-21).
+        let one = number == OptionNumber::ETAG && self.code.is_response();
+        let repeatable = !one && number.spec().is_none_or(|spec| spec.repeatable);
         let place = self.options.iter().take_while(|(other, _)| *other <= number).count();
         if !repeatable && self.options.iter().any(|(other, _)| *other == number) {
             self.fault = self.fault.or(Some(EncodeError::OptionRepeated(number)));

@@ -50,7 +50,8 @@ impl Encode for super::Message<'_> {
 pub enum EncodeError {
     /// An option came after one with a higher number.
     OptionOrder(OptionNumber),
-    /// The value is shorter or longer than the option allows (OPT-13).
+    /// The value is shorter or longer than the option allows (OPT-13), or than the format
+    /// can express.
     OptionLength(OptionNumber),
     /// A second value of an option that has at most one.
     OptionRepeated(OptionNumber),
@@ -60,6 +61,8 @@ pub enum EncodeError {
     AfterPayload,
     /// More options than the draft has places for.
     TooManyOptions,
+    /// The token is longer than the format can express (RFC 8974 §2.1).
+    TokenLength,
     /// Two calls of [`Encode::encode`] wrote different bytes.
     Unsteady,
 }
@@ -73,6 +76,7 @@ impl fmt::Display for EncodeError {
             Self::DotSegment => f.write_str("`.` and `..` are no path segments; resolve them"),
             Self::AfterPayload => f.write_str("nothing can be written after the payload"),
             Self::TooManyOptions => f.write_str("more options than a draft can hold"),
+            Self::TokenLength => write!(f, "a token has at most {MAX_LENGTH} bytes"),
             Self::Unsteady => f.write_str("the message was encoded twice and came out different"),
         }
     }
@@ -91,6 +95,36 @@ pub struct Encoder<'b> {
     /// The transport unsets No-Response in responses.
     strip: Option<OptionNumber>,
     no_response: u8,
+    observe: Observe,
+}
+
+/// What becomes of the Observe option, which is the connection's business (RFC 7641 §2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Observe {
+    /// It is written as it comes.
+    Keep,
+    /// It is left out.
+    Strip,
+    /// This value is written, whatever comes.
+    Write(u32),
+}
+
+/// A message with a word on its Observe option.
+pub(crate) struct WithObserve<'a, M> {
+    pub(crate) message: &'a M,
+    pub(crate) observe: Observe,
+}
+
+impl<M: Encode> Encode for WithObserve<'_, M> {
+    fn code(&self) -> Code {
+        self.message.code()
+    }
+
+    fn encode(&self, out: &mut Encoder<'_>) -> Result<(), EncodeError> {
+        out.observe = self.observe;
+        self.message.encode(out)?;
+        out.write_observe()
+    }
 }
 
 impl<'b> Encoder<'b> {
@@ -98,7 +132,15 @@ impl<'b> Encoder<'b> {
     pub(crate) fn new(buffer: &'b mut [u8], code: Code, token: &[u8]) -> Encoder<'b> {
         let strip = code.is_response().then_some(OptionNumber::NO_RESPONSE);
         let last = OptionNumber::new(0);
-        let mut encoder = Encoder { buffer, len: 0, last, payload: false, strip, no_response: 0 };
+        let mut encoder = Encoder {
+            buffer,
+            len: 0,
+            last,
+            payload: false,
+            strip,
+            no_response: 0,
+            observe: Observe::Keep,
+        };
         let (nibble, extension, extension_len) = split_length(token.len());
         encoder.put(&[nibble, code.to_byte()]);
         encoder.put(extension.get(..extension_len).unwrap_or(&[]));
@@ -110,7 +152,8 @@ impl<'b> Encoder<'b> {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] where the order, the length or the repetition is wrong.
+    /// [`EncodeError`] where the order is wrong, a path has a dot segment, or no option can be
+    /// so long. What the registry says of the option is not looked at.
     pub fn option(&mut self, number: OptionNumber, value: &[u8]) -> Result<(), EncodeError> {
         if number == OptionNumber::URI_PATH || number == OptionNumber::LOCATION_PATH {
             dot_segment(value)?;
@@ -165,6 +208,7 @@ impl<'b> Encoder<'b> {
         if self.payload {
             return Err(EncodeError::AfterPayload);
         }
+        self.write_observe()?;
         if !payload.is_empty() {
             self.payload = true;
             self.put(&[0xff]);
@@ -188,19 +232,44 @@ impl<'b> Encoder<'b> {
         if self.payload {
             return Err(EncodeError::AfterPayload);
         }
-        let Some(delta) = number.get().checked_sub(self.last.get()) else {
+        if number < self.last {
             return Err(EncodeError::OptionOrder(number));
-        };
+        }
+        if len > MAX_LENGTH {
+            return Err(EncodeError::OptionLength(number));
+        }
         if self.strip == Some(number) {
             return Ok(false);
         }
+        if number >= OptionNumber::OBSERVE {
+            self.write_observe()?;
+        }
+        if number == OptionNumber::OBSERVE && self.observe != Observe::Keep {
+            return Ok(false);
+        }
+        self.head(number, delta_from(self.last, number), len);
+        Ok(true)
+    }
+
+    /// The Observe option that the connection wants, once its place has come.
+    fn write_observe(&mut self) -> Result<(), EncodeError> {
+        let Observe::Write(value) = self.observe else { return Ok(()) };
+        let number = OptionNumber::OBSERVE;
+        self.observe = Observe::Strip;
+        let bytes = value.to_be_bytes();
+        let bytes = bytes.get((value.leading_zeros() / 8) as usize..).unwrap_or(&[]);
+        self.head(number, delta_from(self.last, number), bytes.len());
+        self.put(bytes);
+        Ok(())
+    }
+
+    fn head(&mut self, number: OptionNumber, delta: u16, len: usize) {
         self.last = number;
         let (delta_nibble, delta_bytes, delta_len) = split_length(usize::from(delta));
         let (len_nibble, len_bytes, len_len) = split_length(len);
         self.put(&[(delta_nibble << 4) | len_nibble]);
         self.put(delta_bytes.get(..delta_len).unwrap_or(&[]));
         self.put(len_bytes.get(..len_len).unwrap_or(&[]));
-        Ok(true)
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -212,6 +281,10 @@ impl<'b> Encoder<'b> {
     }
 }
 
+const fn delta_from(last: OptionNumber, number: OptionNumber) -> u16 {
+    number.get().saturating_sub(last.get())
+}
+
 fn dot_segment(value: &[u8]) -> Result<(), EncodeError> {
     if value == b"." || value == b".." { Err(EncodeError::DotSegment) } else { Ok(()) }
 }
@@ -221,10 +294,13 @@ fn dot_segment(value: &[u8]) -> Result<(), EncodeError> {
 pub(crate) fn check_option(number: OptionNumber, len: usize) -> Result<(), EncodeError> {
     match number.spec() {
         Some(spec) if !spec.allows(len) => Err(EncodeError::OptionLength(number)),
-        _ if len > 65_804 => Err(EncodeError::OptionLength(number)),
+        _ if len > MAX_LENGTH => Err(EncodeError::OptionLength(number)),
         _ => Ok(()),
     }
 }
+
+/// The longest option value or token that the format can express: 65535 + 269.
+const MAX_LENGTH: usize = 65_804;
 
 /// A nibble and its extension: 13 one byte, 14 two (RFC 7252 §3.1, RFC 8974 §2.1).
 fn split_length(value: usize) -> (u8, [u8; 2], usize) {
@@ -246,12 +322,15 @@ fn split_length(value: usize) -> (u8, [u8; 2], usize) {
 ///
 /// # Errors
 ///
-/// As [`Encode::encode`].
+/// As [`Encode::encode`], and [`EncodeError::TokenLength`].
 pub fn encode_message(
     buffer: &mut [u8],
     token: &[u8],
     message: &impl Encode,
 ) -> Result<usize, EncodeError> {
+    if token.len() > MAX_LENGTH {
+        return Err(EncodeError::TokenLength);
+    }
     let mut encoder = Encoder::new(buffer, message.code(), token);
     message.encode(&mut encoder)?;
     Ok(encoder.len())

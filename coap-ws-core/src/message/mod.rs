@@ -21,6 +21,7 @@ pub(crate) use decode::decode_uint;
 pub use decode::{FormatError, FormatErrorKind, Message, OptionRef, Options};
 pub use draft::{Draft, MAX_DRAFT_OPTIONS, Request, Response, kind};
 pub use encode::{Encode, EncodeError, Encoder, encode_message};
+pub(crate) use encode::{Observe, WithObserve};
 pub use option::{ContentFormat, Direction, OptionFormat, OptionNumber, OptionSpec};
 #[cfg(feature = "alloc")]
 pub use owned::OwnedMessage;
