@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -35,14 +35,17 @@ impl<F: Future<Output = Response>> Answers<F> {
         Answers { pending, handles, waiting: VecDeque::new() }
     }
 
-    /// Polls a new handler once. An answer that is ready is given back at once.
+    /// Calls a handler and polls it once. An answer that is ready is given back at once.
     pub(crate) fn start(
         &mut self,
         cx: &mut Context<'_>,
         responder: Responder,
-        future: F,
+        call: impl FnOnce() -> F,
     ) -> Option<(Responder, Response)> {
         let id = responder.id();
+        let Ok(future) = catch_unwind(AssertUnwindSafe(call)) else {
+            return Some((responder, panicked()));
+        };
         let future = Box::pin(AssertUnwindSafe(future).catch_unwind());
         let mut pending = Pending { future, responder: Some(responder) };
         if let Poll::Ready(answer) = Pin::new(&mut pending).poll(cx) {
@@ -102,13 +105,15 @@ impl<F: Future<Output = Response>> Future for Pending<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Poll::Ready(outcome) = self.future.poll_unpin(cx) else { return Poll::Pending };
-        let response = outcome.unwrap_or_else(|_| {
-            // The panic's message may hold anything; it is for the log of the process.
-            Response::error(Code::INTERNAL_SERVER_ERROR, "the handler panicked")
-        });
+        let response = outcome.unwrap_or_else(|_| panicked());
         match self.responder.take() {
             Some(responder) => Poll::Ready((responder, response)),
             None => Poll::Pending,
         }
     }
+}
+
+/// The panic's message may hold anything; it is for the log of the process.
+fn panicked() -> Response {
+    Response::error(Code::INTERNAL_SERVER_ERROR, "the handler panicked")
 }

@@ -4,14 +4,15 @@
 use crate::engine::Engine;
 use crate::error::{Closed, Error, ErrorKind, PingFailure};
 use crate::mailbox::{Ask, Ticket};
+use crate::permits::Permit;
 use crate::response::Response;
-use async_lock::SemaphoreGuardArc;
 use coap_ws_core::{
     ExchangeId, Instant, PingError, PingId, RequestError, RequestOptions, ResponseError, SendError,
     Sent,
 };
 use futures_channel::oneshot;
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 type Reply = oneshot::Sender<Result<Response, Error>>;
 
@@ -20,6 +21,8 @@ pub(crate) struct Asks {
     /// Not sent yet: for lack of room, or of the peer's CSM.
     waiting: VecDeque<Waiting>,
     sent: HashMap<ExchangeId, Sending>,
+    /// Requests that have no permit yet, and when they have waited too long.
+    alarms: Vec<(Ticket, Instant, oneshot::Sender<()>)>,
     pings: Vec<(PingId, oneshot::Sender<Result<bool, PingFailure>>)>,
 }
 
@@ -32,14 +35,32 @@ struct Sending {
     ticket: Ticket,
     reply: Reply,
     /// Given back with the exchange.
-    _permit: SemaphoreGuardArc,
+    _permit: Permit,
 }
 
 impl Asks {
     /// Takes a request; `retry` sends it.
     pub(crate) fn push(&mut self, ask: Ask, now: Instant) {
-        let deadline = ask.timeout.map(|timeout| now.saturating_add(timeout));
+        let deadline = match self.take_alarm(ask.ticket) {
+            Some(deadline) => Some(deadline),
+            None => ask.timeout.map(|timeout| now.saturating_add(timeout)),
+        };
         self.waiting.push_back(Waiting { ask, deadline });
+    }
+
+    /// The time of a request counts already, though it waits for its permit.
+    pub(crate) fn set_alarm(&mut self, ticket: Ticket, at: Instant, reply: oneshot::Sender<()>) {
+        self.alarms.push((ticket, at, reply));
+    }
+
+    fn take_alarm(&mut self, ticket: Ticket) -> Option<Instant> {
+        let index = self.alarms.iter().position(|(other, ..)| *other == ticket)?;
+        Some(self.alarms.swap_remove(index).1)
+    }
+
+    /// Whether anything waits to be sent.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Sends what can be sent, in order; whether anything moved. A request that waits for the
@@ -48,7 +69,15 @@ impl Asks {
         let mut moved = false;
         let mut index = 0;
         while let Some(waiting) = self.waiting.get(index) {
+            if !may_ask(engine) {
+                break;
+            }
             let left = waiting.deadline.map(|deadline| deadline.saturating_since(now));
+            if left == Some(Duration::ZERO) {
+                // Its time is up: `expire` says so.
+                index = index.saturating_add(1);
+                continue;
+            }
             let options = match left {
                 Some(left) => RequestOptions::default().timeout(left),
                 None => RequestOptions::default(),
@@ -81,6 +110,7 @@ impl Asks {
     /// The caller has dropped its future.
     pub(crate) fn cancel(&mut self, engine: &mut Engine, ticket: Ticket, now: Instant) {
         self.waiting.retain(|waiting| waiting.ask.ticket != ticket);
+        self.take_alarm(ticket);
         let found = self.sent.iter().find(|(_, sending)| sending.ticket == ticket);
         if let Some(exchange) = found.map(|(exchange, _)| *exchange) {
             self.sent.remove(&exchange);
@@ -151,16 +181,21 @@ impl Asks {
                 let _ = ask.reply.send(Err(Error::unsent(ErrorKind::Timeout)));
             }
         }
+        while let Some(index) = self.alarms.iter().position(|(_, at, _)| *at <= now) {
+            let _ = self.alarms.swap_remove(index).2.send(());
+        }
     }
 
     /// When something that waits to be sent has waited too long.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.waiting.iter().filter_map(|waiting| waiting.deadline).min()
+        let waiting = self.waiting.iter().filter_map(|waiting| waiting.deadline);
+        waiting.chain(self.alarms.iter().map(|(_, at, _)| *at)).min()
     }
 
     /// The connection is over: whoever still waits is told.
     pub(crate) fn close(&mut self, closed: &Closed) {
         let kind = || ErrorKind::Closed(closed.clone());
+        self.alarms.clear();
         for Waiting { ask, .. } in self.waiting.drain(..) {
             let _ = ask.reply.send(Err(Error::unsent(kind())));
         }
@@ -172,4 +207,11 @@ impl Asks {
             let _ = reply.send(Err(PingFailure::Closed(closed.clone())));
         }
     }
+}
+
+/// Whether output is low enough for a request. Requests never bring it above high water: there
+/// nothing is read any more, and two peers that upload would wait for each other for ever.
+fn may_ask(engine: &Engine) -> bool {
+    let low = engine.config().connection.limits.write_low;
+    engine.connection().is_none_or(|connection| connection.output_waiting() <= low)
 }

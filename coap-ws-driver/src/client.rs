@@ -1,6 +1,7 @@
 //! The handle of an endpoint for one base URI: dials, and dials again.
 
-use crate::dial::{Dial, Dialer};
+use crate::current::Shared;
+use crate::dial::Dialer;
 use crate::engine::EngineConfig;
 use crate::error::{ConnectError, Error, ErrorKind, PingFailure};
 use crate::handler::{Handler, NoHandler};
@@ -11,7 +12,6 @@ use crate::runtime::{Runtime, within};
 #[cfg(feature = "tls")]
 use crate::tls::{ClientTls, Credentials};
 use crate::transport::Transport;
-use async_lock::Mutex;
 use coap_ws_core::Side;
 use coap_ws_core::message::Code;
 use coap_ws_core::message::uri::Uri;
@@ -22,18 +22,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Asks one host. Cheap to clone; all clones share one connection, which is made anew when it
-/// is needed and the last one is over.
+/// is needed and the last one is over. When the last clone is dropped the connection is
+/// released, also for those who still hold its [`Remote`].
 pub struct Client<R> {
     shared: Arc<Shared>,
     runtime: PhantomData<fn() -> R>,
-}
-
-/// What all clones share, of whatever runtime.
-pub(crate) struct Shared {
-    dial: Box<dyn Dial>,
-    base: String,
-    /// Held while dialling, so that first requests share one connection (WS-17).
-    current: Mutex<Option<Remote>>,
 }
 
 impl<R: Runtime> Client<R> {
@@ -89,7 +82,7 @@ impl<R: Runtime> Client<R> {
     /// A request of any method.
     pub fn request(&self, method: Code, reference: &str) -> RequestBuilder {
         let via = Via::Client(Arc::clone(&self.shared));
-        RequestBuilder::new(via, method, Some(&self.shared.base), reference)
+        RequestBuilder::new(via, method, Some(self.shared.base()), reference)
     }
 
     /// Sends a CoAP Ping and waits for the Pong.
@@ -125,27 +118,14 @@ impl<R: Runtime> Client<R> {
     ///
     /// The release goes on without the future.
     pub async fn release(&self) {
-        let current = self.shared.current.lock().await.clone();
-        if let Some(remote) = current {
+        if let Some(remote) = self.shared.current() {
             remote.release().await;
         }
     }
 
     /// The URI that references are relative to.
     pub fn base(&self) -> &str {
-        &self.shared.base
-    }
-}
-
-impl Shared {
-    pub(crate) async fn remote(&self) -> Result<Remote, Error> {
-        let mut current = self.current.lock().await;
-        if let Some(remote) = current.as_ref().filter(|remote| !remote.is_closed()) {
-            return Ok(remote.clone());
-        }
-        let dialled = self.dial.dial(&self.base).await;
-        let remote = dialled.map_err(|error| Error::unsent(ErrorKind::Connect(error)))?;
-        Ok(current.insert(remote).clone())
+        self.shared.base()
     }
 }
 
@@ -235,8 +215,7 @@ where
     pub fn build(self, base: &str) -> Result<Client<R>, Error> {
         let uri = Uri::parse(base).map_err(|error| Error::unsent(ErrorKind::Uri(error)))?;
         let base = uri.to_string();
-        let dial = self.dialer();
-        let shared = Shared { dial: Box::new(dial), base, current: Mutex::new(None) };
+        let shared = Shared::new(Box::new(self.dialer()), base);
         Ok(Client { shared: Arc::new(shared), runtime: PhantomData })
     }
 
@@ -307,12 +286,6 @@ impl<R> Clone for Client<R> {
 impl<R> fmt::Debug for Client<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shared.fmt(f)
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("base", &self.base).finish_non_exhaustive()
     }
 }
 

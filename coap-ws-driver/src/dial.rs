@@ -12,6 +12,7 @@ use crate::runtime::{Runtime, sleep, within};
 #[cfg(feature = "tls")]
 use crate::tls::{ClientTls, Credentials, TlsStream};
 use crate::transport::{Timer, Transport};
+use coap_ws_core::Instant;
 use coap_ws_core::message::uri::Uri;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
@@ -31,6 +32,12 @@ pub(crate) trait Dial: Send + Sync {
     /// Connects to the authority of `base` and drives the connection. Ready when the opening
     /// handshake is done.
     fn dial<'a>(&'a self, base: &'a str) -> Dialling<'a>;
+
+    /// The time now.
+    fn now(&self) -> Instant;
+
+    /// Waits.
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 /// A connection in the making.
@@ -63,6 +70,14 @@ where
                 None => Err(Arc::new(ConnectError::Timeout)),
             }
         })
+    }
+
+    fn now(&self) -> Instant {
+        R::timer().now()
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(sleep::<R>(duration))
     }
 }
 

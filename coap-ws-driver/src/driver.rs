@@ -12,20 +12,22 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{Timer, Transport};
 use coap_ws_core::message::Code;
-use coap_ws_core::{Instant, RefusedWhy, ReleaseOptions, Responder};
-use std::cell::RefCell;
+use coap_ws_core::{Instant, RefusedWhy, ReleaseOptions, Responder, SendError};
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// How much is read at a time, in bytes.
 pub const READ_CHUNK: usize = 16 * 1024;
 
 thread_local! {
     /// Read into by all connections of a thread, so that an idle one keeps none.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_CHUNK].into());
+    static SCRATCH: Cell<Box<[u8]>> = Cell::default();
 }
 
 /// Drives one connection to its end. Spawn it; it alone owns the engine and the stream.
@@ -46,6 +48,8 @@ pub struct Driver<T, C, H: Handler> {
     accept: Option<AcceptHook>,
     /// What the application is to say about the peer.
     verdict: Option<Verdict>,
+    /// A Release that waits for room.
+    release: Option<(Duration, String)>,
     diagnostic: Option<String>,
     /// How the stream broke.
     broken: Option<io::Error>,
@@ -79,6 +83,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             answers: Answers::new(),
             accept: None,
             verdict: None,
+            release: None,
             diagnostic: None,
             broken: None,
             armed: None,
@@ -103,23 +108,29 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             self.command(command);
         }
         moved |= self.hear_verdict(cx);
-        moved |= self.asks.retry(&mut self.engine, self.timer.now());
+        moved |= self.retry() | self.release();
         while self.engine.has_room() {
             let Some((responder, response)) = self.answers.poll_next(cx) else { break };
-            moved = true;
             if !self.respond(responder, response) {
                 break;
             }
+            moved = true;
         }
         while let Some(event) = self.engine.poll_event() {
             moved = true;
             self.event(cx, event);
-            self.asks.retry(&mut self.engine, self.timer.now());
+            self.retry();
         }
         if self.engine.is_ending() && !self.answers.is_empty() {
             self.answers.clear();
         }
         moved
+    }
+
+    /// Sends requests that have waited for something; whether anything moved.
+    fn retry(&mut self) -> bool {
+        // Most connections never ask anything: they need not look at the clock.
+        self.asks.is_waiting() && self.asks.retry(&mut self.engine, self.timer.now())
     }
 
     /// Whether the application has said something about the peer.
@@ -138,22 +149,43 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     fn command(&mut self, command: Command) {
         let now = self.timer.now();
         match command {
-            Command::Request(ask) => self.asks.push(*ask, now),
+            Command::Request(ask) => {
+                self.asks.push(*ask, now);
+                // Sent now, so that it goes before a Release that was asked for after it.
+                self.asks.retry(&mut self.engine, now);
+            }
+            Command::Alarm { ticket, after, reply } => {
+                self.asks.set_alarm(ticket, now.saturating_add(after), reply);
+            }
             Command::Cancel(ticket) => self.asks.cancel(&mut self.engine, ticket, now),
             Command::Ping { custody, reply } => {
                 self.asks.ping(&mut self.engine, custody, reply, now);
             }
             Command::Release { hold_off, diagnostic } => {
-                let options = ReleaseOptions::default();
-                let options = options.hold_off(hold_off).diagnostic(&diagnostic);
-                if self.engine.release(now, options).is_err() && self.engine.connection().is_none()
-                {
-                    // There is nothing to release yet.
-                    self.engine.abort(now, &diagnostic);
-                }
+                self.release.get_or_insert((hold_off, diagnostic));
+                self.release();
             }
             Command::Abort(diagnostic) => self.engine.abort(now, &diagnostic),
         }
+    }
+
+    /// Sends the Release that somebody wants; whether anything moved. Where there is no room
+    /// for it, it waits.
+    fn release(&mut self) -> bool {
+        let Some((hold_off, diagnostic)) = self.release.take() else { return false };
+        let now = self.timer.now();
+        let options = ReleaseOptions::default().hold_off(hold_off).diagnostic(&diagnostic);
+        match self.engine.release(now, options) {
+            Err(SendError::NoRoom) => {
+                self.release = Some((hold_off, diagnostic));
+                return false;
+            }
+            // There is nothing to release yet.
+            Err(SendError::AwaitingSettings) => self.engine.abort(now, &diagnostic),
+            // Released before, or over.
+            Ok(()) | Err(_) => {}
+        }
+        true
     }
 
     fn event(&mut self, cx: &mut Context<'_>, event: Event) {
@@ -165,7 +197,9 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 if let Some(opening) = self.ends.opening.take() {
                     let _ = opening.send(Ok(()));
                 }
-                self.handler.connected(&self.remote);
+                // A panic is told by the process' own hook; the connection lives (T78).
+                let told = || self.handler.connected(&self.remote);
+                let _ = catch_unwind(AssertUnwindSafe(told));
             }
             Event::Asked(head) => match &self.accept {
                 Some(accept) => self.verdict = Some(accept.ask(*head, self.remote.info().clone())),
@@ -189,8 +223,9 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 *place = Some(settings);
             }
             Event::Request { responder, message } => {
-                let future = self.handler.call(Request::new(message, self.remote.clone()));
-                if let Some((responder, response)) = self.answers.start(cx, responder, future) {
+                let request = Request::new(message, self.remote.clone());
+                let call = || self.handler.call(request);
+                if let Some((responder, response)) = self.answers.start(cx, responder, call) {
                     self.respond(responder, response);
                 }
             }
@@ -257,22 +292,26 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         }
     }
 
-    /// Writes what there is; whether anything moved.
-    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+    /// Writes what there is; whether anything moved. Where the stream takes no more,
+    /// `writable` says so.
+    fn write(&mut self, cx: &mut Context<'_>, writable: &mut bool) -> io::Result<bool> {
         let mut moved = false;
         while !self.engine.output().is_empty() {
-            match self.transport.poll_write(cx, self.engine.output()) {
+            match again(cx, |cx| self.transport.poll_write(cx, self.engine.output())) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
                     self.engine.handle_written(self.timer.now(), n);
                     (moved, self.flushed) = (true, false);
                 }
                 Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => break,
+                Poll::Pending => {
+                    *writable = false;
+                    break;
+                }
             }
         }
         if !self.flushed
-            && let Poll::Ready(flushed) = self.transport.poll_flush(cx)
+            && let Poll::Ready(flushed) = again(cx, |cx| self.transport.poll_flush(cx))
         {
             flushed?;
             self.flushed = true;
@@ -280,13 +319,20 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         Ok(moved)
     }
 
-    /// Reads once, if reading is wanted; how much came, `None` where nothing is to be had.
-    fn read(&mut self, cx: &mut Context<'_>) -> io::Result<Option<usize>> {
+    /// Reads once, if reading is wanted; how much came. Where there is no more, `readable` says
+    /// so.
+    fn read(&mut self, cx: &mut Context<'_>, readable: &mut bool) -> io::Result<Option<usize>> {
         if !self.engine.interest().read {
             return Ok(None);
         }
+        // Taken, not borrowed: a stream may run another driver inside its call.
+        let mut scratch = SCRATCH.take();
+        if scratch.is_empty() {
+            scratch = vec![0; READ_CHUNK].into();
+        }
+        let read = again(cx, |cx| self.transport.poll_read(cx, &mut scratch));
         let now = self.timer.now();
-        SCRATCH.with_borrow_mut(|scratch| match self.transport.poll_read(cx, scratch) {
+        let outcome = match read {
             Poll::Ready(Ok(0)) => {
                 self.engine.handle_eof(now);
                 Ok(Some(0))
@@ -296,8 +342,13 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 Ok(Some(n))
             }
             Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => Ok(None),
-        })
+            Poll::Pending => {
+                *readable = false;
+                Ok(None)
+            }
+        };
+        SCRATCH.set(scratch);
+        outcome
     }
 
     /// Time and the end of the writing direction; whether anything moved.
@@ -305,7 +356,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         let mut moved = false;
         if self.engine.interest().shutdown && !self.shut_down {
             // Where it fails the stream is broken, which reading will tell.
-            if let Poll::Ready(_done) = self.transport.poll_shutdown(cx) {
+            if let Poll::Ready(_done) = again(cx, |cx| self.transport.poll_shutdown(cx)) {
                 (self.shut_down, moved) = (true, true);
             }
         }
@@ -329,19 +380,22 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     /// One turn after the other, until nothing moves or a chunk is read.
     fn run(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         let mut left = READ_CHUNK;
+        // The stream wakes the task when that changes: nothing is tried twice.
+        let (mut readable, mut writable) = (true, true);
         loop {
             let mut moved = self.turn(cx);
-            moved |= self.write(cx)?;
+            moved |= writable && self.write(cx, &mut writable)?;
             if self.engine.interest().done {
                 self.turn(cx);
                 return Ok(Poll::Ready(()));
             }
             if left == 0 {
-                // There may be more to read; the neighbours go first.
+                // There may be more to read; the neighbours go first. Time goes on all the same.
+                self.wait(cx);
                 cx.waker().wake_by_ref();
                 return Ok(Poll::Pending);
             }
-            if let Some(n) = self.read(cx)? {
+            if readable && let Some(n) = self.read(cx, &mut readable)? {
                 left = left.saturating_sub(n);
                 moved = true;
             }
@@ -373,6 +427,8 @@ where
                 }
                 Err(broken) => {
                     this.broken = Some(broken);
+                    // Nothing of it is called again.
+                    this.flushed = true;
                     this.engine.handle_error(this.timer.now());
                 }
             }
@@ -384,5 +440,23 @@ impl<T, C, H: Handler> Drop for Driver<T, C, H> {
     /// A runtime that drops the task takes the connection with it.
     fn drop(&mut self) {
         self.mailbox.close(lost());
+        // Who waits is told whether the request had left.
+        self.asks.close(&lost());
+        self.mailbox.forget();
+    }
+}
+
+/// A call of the stream, which is made again when a signal came in between; but by and by, so
+/// that one that says so for ever spins no task.
+fn again<T>(
+    cx: &mut Context<'_>,
+    call: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>,
+) -> Poll<io::Result<T>> {
+    match call(cx) {
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        other => other,
     }
 }

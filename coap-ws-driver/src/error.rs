@@ -87,6 +87,12 @@ impl Error {
         matches!(self.kind, ErrorKind::Closed(_))
     }
 
+    /// Whether another connection would do what this one does not do any more.
+    pub(crate) const fn is_of_the_end(&self) -> bool {
+        let kind = &self.kind;
+        matches!(kind, ErrorKind::Closed(_) | ErrorKind::Send(SendError::Releasing))
+    }
+
     pub(crate) fn failed(error: RequestError, sent: Sent, diagnostic: Option<&str>) -> Error {
         let kind = match error {
             RequestError::Closed(reason) => {

@@ -5,12 +5,14 @@
 
 use crate::error::{Closed, Error, ErrorKind, PingFailure};
 use crate::outgoing::Outgoing;
+use crate::permits::{Permit, Permits};
 use crate::response::Response;
-use async_lock::{Semaphore, SemaphoreGuardArc};
 use coap_ws_core::Sent;
 use futures_channel::oneshot;
+use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use std::mem;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -22,6 +24,8 @@ pub(crate) type Ticket = u64;
 /// What a handle wants of the task.
 pub(crate) enum Command {
     Request(Box<Ask>),
+    /// A request waits for its permit; its time counts from now.
+    Alarm { ticket: Ticket, after: Duration, reply: oneshot::Sender<()> },
     Cancel(Ticket),
     Ping { custody: bool, reply: oneshot::Sender<Result<bool, PingFailure>> },
     Release { hold_off: Duration, diagnostic: String },
@@ -35,7 +39,7 @@ pub(crate) struct Ask {
     pub(crate) timeout: Option<Duration>,
     pub(crate) reply: oneshot::Sender<Result<Response, Error>>,
     /// Given back when the exchange is over.
-    pub(crate) permit: SemaphoreGuardArc,
+    pub(crate) permit: Permit,
 }
 
 pub(crate) struct Mailbox {
@@ -44,9 +48,9 @@ pub(crate) struct Mailbox {
     posted: AtomicBool,
     waker: AtomicWaker,
     tickets: AtomicU64,
-    permits: Arc<Semaphore>,
+    permits: Arc<Permits>,
     /// One for each Ping that may be unanswered.
-    ping_permits: Arc<Semaphore>,
+    ping_permits: Arc<Permits>,
 }
 
 #[derive(Default)]
@@ -65,8 +69,8 @@ impl Mailbox {
             posted: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             tickets: AtomicU64::new(1),
-            permits: Arc::new(Semaphore::new(permits)),
-            ping_permits: Arc::new(Semaphore::new(PINGS)),
+            permits: Permits::new(permits),
+            ping_permits: Permits::new(PINGS),
         }
     }
 
@@ -76,12 +80,28 @@ impl Mailbox {
         message: Outgoing,
         timeout: Option<Duration>,
     ) -> Result<Response, Error> {
-        let permit = self.permits.acquire_arc().await;
+        let refused = |closed| Error::unsent(ErrorKind::Closed(closed));
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let mut guard = CancelOnDrop { mailbox: &self, ticket: None };
+        let permit = match (self.permits.try_acquire(), timeout) {
+            (None, Some(after)) => {
+                let (reply, alarm) = oneshot::channel();
+                self.post(Command::Alarm { ticket, after, reply }).map_err(refused)?;
+                guard.ticket = Some(ticket);
+                match select(pin!(self.permits.acquire()), alarm).await {
+                    Either::Left((permit, _)) => permit,
+                    Either::Right((Ok(()), _)) => return Err(Error::unsent(ErrorKind::Timeout)),
+                    Either::Right((Err(_), _)) => None,
+                }
+            }
+            (None, None) => self.permits.acquire().await,
+            (permit, _) => permit,
+        };
+        let Some(permit) = permit else { return Err(self.gone()) };
         let (reply, answer) = oneshot::channel();
-        self.post(Command::Request(Box::new(Ask { ticket, message, timeout, reply, permit })))
-            .map_err(|closed| Error::unsent(ErrorKind::Closed(closed)))?;
-        let mut guard = CancelOnDrop { mailbox: &self, ticket: Some(ticket) };
+        let ask = Box::new(Ask { ticket, message, timeout, reply, permit });
+        self.post(Command::Request(ask)).map_err(refused)?;
+        guard.ticket = Some(ticket);
         let answer = answer.await;
         guard.ticket = None;
         answer.unwrap_or_else(|_| Err(self.gone()))
@@ -89,12 +109,11 @@ impl Mailbox {
 
     /// Sends a Ping and waits for its Pong: whether that states custody.
     pub(crate) async fn ping(&self, custody: bool) -> Result<bool, PingFailure> {
-        let _permit = self.ping_permits.acquire_arc().await;
+        let closed = || PingFailure::Closed(self.closed().unwrap_or_else(lost));
+        let _permit = self.ping_permits.acquire().await.ok_or_else(closed)?;
         let (reply, answer) = oneshot::channel();
         self.post(Command::Ping { custody, reply }).map_err(PingFailure::Closed)?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(PingFailure::Closed(self.closed().unwrap_or_else(lost))))
+        answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Hands a command to the task, or says how the connection ended.
@@ -125,6 +144,11 @@ impl Mailbox {
         self.waker.register(waker);
     }
 
+    /// The task is over: nobody is to be woken, and nothing of it is kept alive.
+    pub(crate) fn forget(&self) {
+        drop(self.waker.take());
+    }
+
     /// The connection is over: from here on commands are refused, and who waits is told.
     pub(crate) fn close(&self, closed: Closed) {
         let left = {
@@ -134,9 +158,8 @@ impl Mailbox {
         };
         // Dropping a command tells its sender; not under the lock.
         drop(left);
-        // Whoever waits for a permit finds the mailbox closed.
-        self.permits.add_permits(usize::from(u16::MAX));
-        self.ping_permits.add_permits(usize::from(u16::MAX));
+        self.permits.close();
+        self.ping_permits.close();
     }
 
     /// How the connection ended, `None` while it lives.

@@ -1,6 +1,6 @@
 //! Requests to be sent.
 
-use crate::client::Shared;
+use crate::current::Shared;
 use crate::error::{Error, ErrorKind};
 use crate::options::Options;
 use crate::remote::Remote;
@@ -105,10 +105,23 @@ impl RequestBuilder {
         self
     }
 
-    /// Waits this long for the response; `request_timeout` of the configuration otherwise.
+    /// Waits this long for the response, connecting included; `request_timeout` of the
+    /// configuration otherwise.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
+    }
+
+    /// The message as it will be sent, but for its token: for tools that show or measure it.
+    ///
+    /// # Errors
+    ///
+    /// What [`send`](RequestBuilder::send) would say before it sends anything.
+    pub fn message(&self) -> Result<impl Encode + '_, Error> {
+        match &self.fault {
+            Some(fault) => Err(Error::unsent(fault.clone())),
+            None => Ok(&self.message),
+        }
     }
 
     /// Sends it and waits for the response. Any response is `Ok`, 4.xx and 5.xx too.
@@ -127,13 +140,15 @@ impl RequestBuilder {
         match self.via {
             Via::Remote(remote) => remote.send(self.message, self.timeout).await,
             Via::Client(client) => {
-                let first = client.remote().await?;
-                match first.send(self.message.clone(), self.timeout).await {
-                    // The connection ended between being looked at and being used: the request
-                    // has not left, so it may go by another one.
-                    Err(error) if error.is_closed() && error.sent() == Sent::No => {
-                        let second = client.remote().await?;
-                        second.send(self.message, self.timeout).await
+                let started = self.timeout.map(|timeout| client.now().saturating_add(timeout));
+                let left = || started.map(|until| until.saturating_since(client.now()));
+                let first = client.remote_within(left(), None).await?;
+                match first.send(self.message.clone(), left()).await {
+                    // The connection ended or was released between being looked at and being
+                    // used: the request has not left, so it may go by another one.
+                    Err(error) if error.is_of_the_end() && error.sent() == Sent::No => {
+                        let second = client.remote_within(left(), Some(&first)).await?;
+                        second.send(self.message, left()).await
                     }
                     done => done,
                 }

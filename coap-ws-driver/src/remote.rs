@@ -157,6 +157,17 @@ impl Remote {
         self.closed().await
     }
 
+    /// Whether both are the same connection.
+    pub(crate) fn is(&self, other: &Remote) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Starts a release and waits for nothing.
+    pub(crate) fn let_go(&self) {
+        let (hold_off, diagnostic) = (Duration::ZERO, String::new());
+        let _ = self.shared.mailbox.post(Command::Release { hold_off, diagnostic });
+    }
+
     /// Ends the connection at once (RFC 8323 §5.6). What is in flight fails.
     pub fn abort(&self, diagnostic: &str) {
         let _ = self.shared.mailbox.post(Command::Abort(diagnostic.to_owned()));

@@ -59,7 +59,6 @@ pub enum Event {
 }
 
 /// A connection that was opened.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Opened {
     /// What the initiator calls the acceptor: the default Uri-Host of its requests (WS-16).
@@ -67,6 +66,13 @@ pub struct Opened {
     pub authority: Option<Authority>,
     /// The head of the initiator's request; `None` at the initiator.
     pub head: Option<http::request::Parts>,
+}
+
+impl fmt::Debug for Opened {
+    /// Without the head: it may hold credentials (T92).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("authority", &self.authority).finish_non_exhaustive()
+    }
 }
 
 /// Why an opening handshake failed.
@@ -143,7 +149,7 @@ impl Event {
             Incoming::Request { responder, message } => {
                 Event::Request { responder, message: own(message) }
             }
-            Incoming::Response { exchange, message } => {
+            Incoming::Response { exchange, message, .. } => {
                 Event::Response { exchange, message: own(message) }
             }
             Incoming::Failed { exchange, error } => Event::Unusable { exchange, error },

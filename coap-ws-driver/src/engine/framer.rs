@@ -13,7 +13,6 @@ use tungstenite::{Message, Utf8Bytes};
 ///
 /// At a message boundary tungstenite's state is a constant, so it is made when it is needed
 /// and can be dropped when it is not.
-#[derive(Debug)]
 pub(super) struct Framer {
     receiver: Receiver,
     gauge: Gauge,
@@ -35,7 +34,7 @@ pub(super) enum Frame {
 }
 
 /// Why the peer's frames are not read any further.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
     /// A message above the limit, told from its header.
     TooLarge,
@@ -103,9 +102,13 @@ impl Framer {
         }
         // tungstenite draws a fresh mask from a CSPRNG for each frame (WS-18, T33).
         let context = context(&mut self.context, self.receiver, self.config);
-        let message = Message::Binary(Bytes::copy_from_slice(message));
-        let written = context.write(&mut Lent { input: &[], output }, message);
+        let frame = Message::Binary(Bytes::copy_from_slice(message));
+        let written = context.write(&mut Lent { input: &[], output }, frame);
         debug_assert!(written.is_ok(), "memory takes everything");
+        if message.len() > KEEP {
+            // Its own buffer is as large as the message was.
+            self.trim();
+        }
     }
 
     /// Writes our Close, after which nothing is written.
@@ -141,6 +144,9 @@ impl Framer {
         limits.max_message_size.saturating_mul(2).saturating_add(max_send).saturating_add(1024)
     }
 }
+
+/// After a longer message, in bytes, tungstenite's buffers are given back at once.
+const KEEP: usize = 16 * 1024;
 
 /// Over memory a small buffer is as fast as a large one; the default costs 128 KiB.
 const READ_BUFFER: usize = 256;

@@ -110,7 +110,6 @@ const MAX_PONGS: usize = 1024;
 ///
 /// See the [module](self) for how to drive it. Any order of calls is right; `now` is clamped
 /// so that it never goes back.
-#[derive(Debug)]
 pub struct Engine {
     config: EngineConfig,
     now: Instant,
@@ -194,6 +193,19 @@ pub struct Interest {
     pub done: bool,
 }
 
+impl fmt::Debug for Engine {
+    /// Without the bytes: they may hold credentials, tokens and payloads (T92).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("side", &self.config.connection.side)
+            .field("stage", &self.stage)
+            .field("phase", &self.connection.as_ref().map(Connection::phase))
+            .field("input", &self.input.len())
+            .field("output", &self.output.len().saturating_sub(self.written))
+            .finish_non_exhaustive()
+    }
+}
+
 /// An engine that could not be made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -228,7 +240,7 @@ impl Engine {
         host: &str,
         headers: &HeaderMap,
     ) -> Result<Engine, EngineError> {
-        let opening = Opening::initiator(host, headers, config.handshake.clone());
+        let opening = Opening::initiator(host, headers, config.handshake);
         Engine::new(now, config, Side::Initiator, opening.map_err(EngineError::Handshake)?)
     }
 
@@ -243,7 +255,7 @@ impl Engine {
         config: EngineConfig,
         policy: Policy,
     ) -> Result<Engine, EngineError> {
-        let opening = Opening::acceptor(policy, config.handshake.clone());
+        let opening = Opening::acceptor(policy, config.handshake);
         Engine::new(now, config, Side::Acceptor, opening)
     }
 

@@ -5,7 +5,7 @@ use super::framer::{Fault, Frame};
 use super::tap::Way;
 use super::{Engine, Shutdown, Stage};
 use bytes::{Buf, Bytes};
-use coap_ws_core::{CloseReason, Closing, Flood, Instant, Violation};
+use coap_ws_core::{CloseReason, Closing, Connection, Flood, Heap, Instant, Violation};
 
 impl Engine {
     /// Bytes have come. All are taken; give them only while [`Interest::read`](super::Interest)
@@ -52,7 +52,7 @@ impl Engine {
             if let Some(event) = self.event.take() {
                 return Some(event);
             }
-            let told = self.connection.as_mut().and_then(coap_ws_core::Connection::poll_event);
+            let told = self.connection.as_mut().and_then(Connection::poll_event);
             if let Some(event) = told {
                 return Some(Event::Core(event));
             }
@@ -95,7 +95,7 @@ impl Engine {
     fn take(&mut self, frame: Frame, answered: usize) {
         match frame {
             Frame::Message(bytes) => self.take_message(&bytes),
-            Frame::Text => self.with_core(|connection, now| connection.handle_text(now)),
+            Frame::Text => self.with_core(Connection::handle_text),
             Frame::Control => {
                 self.pongs = self.pongs.saturating_add(answered);
                 if !self.control.spend(self.now, self.config.control_frames) {
@@ -185,10 +185,7 @@ impl Engine {
         self.finish();
     }
 
-    pub(super) fn with_core(
-        &mut self,
-        act: impl FnOnce(&mut coap_ws_core::Connection<coap_ws_core::Heap>, Instant),
-    ) {
+    pub(super) fn with_core(&mut self, act: impl FnOnce(&mut Connection<Heap>, Instant)) {
         if let Some(connection) = &mut self.connection {
             act(connection, self.now);
         }
@@ -196,7 +193,7 @@ impl Engine {
 
     /// Whether the peer's Close is worth waiting for: only where both ends part in good order.
     pub(super) fn parts_in_order(&self) -> bool {
-        let reason = self.connection.as_ref().and_then(|connection| connection.close_reason());
+        let reason = self.connection.as_ref().and_then(Connection::close_reason);
         reason == Some(CloseReason::Released)
     }
 

@@ -13,13 +13,16 @@ use crate::runtime::{Runtime, sleep, within};
 #[cfg(feature = "tls")]
 use crate::tls::{ServerTls, TlsStream};
 use crate::transport::{Timer, Transport};
-use futures_util::StreamExt;
-use futures_util::future::abortable;
+use futures_util::future::{Abortable, abortable};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What an [`Acceptor`] is made of.
@@ -95,9 +98,8 @@ where
         };
         let policy = self.shared.config.policy.clone();
         info.trusted_proxies.clone_from(&policy.trusted_proxies);
-        self.spawn(place, move |shared, place| async move {
-            shared.drive::<R, T>(place, stream, info, policy).await;
-        });
+        let Some(driver) = self.shared.driver::<R, T>(&place, stream, info, policy) else { return };
+        self.spawn(place, driver);
     }
 
     /// Whether no more connections are to be taken now.
@@ -138,10 +140,9 @@ where
         let policy = self.shared.policy_for(local);
         let trusted_proxies = policy.trusted_proxies.clone();
         let info = RemoteInfo { address: Some(peer), trusted_proxies, ..RemoteInfo::default() };
-        self.spawn(place, move |shared, place| async move {
-            let stream = Channel::Plain(stream);
-            shared.drive::<R, _>(place, stream, info, policy).await;
-        });
+        let stream = Channel::Plain(stream);
+        let Some(driver) = self.shared.driver::<R, _>(&place, stream, info, policy) else { return };
+        self.spawn(place, driver);
     }
 
     #[cfg(feature = "tls")]
@@ -155,11 +156,15 @@ where
         let Some(place) = self.shared.open.enter(Some(peer.ip())) else { return };
         let mut policy = self.shared.policy_for(local);
         policy.scheme = crate::policy::Scheme::CoapsWs;
-        self.spawn(place, move |shared, place| async move {
+        let shared = Arc::clone(&self.shared);
+        let place = Arc::new(place);
+        let kept = Arc::clone(&place);
+        let run = async move {
             let limit = shared.config.engine.handshake_timeout;
-            // A TLS handshake that fails or takes too long ends here (T03, T17).
-            let accepted = within::<R, _>(limit, TlsStream::accept(&tls, stream)).await;
-            let Some(Ok((stream, identity))) = accepted else { return };
+            // A TLS handshake that fails or takes too long ends here (T03, T17). What it takes
+            // is given back with its box.
+            let accepting = Box::pin(within::<R, _>(limit, TlsStream::accept(&tls, stream)));
+            let Some(Ok((stream, identity))) = accepting.await else { return };
             policy.server_name.clone_from(&identity.server_name);
             let info = RemoteInfo {
                 address: Some(peer),
@@ -170,23 +175,21 @@ where
                 trusted_proxies: policy.trusted_proxies.clone(),
             };
             let stream = Channel::<R::Stream>::Tls(Box::new(stream));
-            shared.drive::<R, _>(place, stream, info, policy).await;
-        });
+            if let Some(driver) = shared.driver::<R, _>(&place, stream, info, policy) {
+                Box::new(driver).await;
+            }
+        };
+        self.spawn(kept, Box::pin(run));
     }
 
     /// Runs one connection in the background; its place can end it.
-    fn spawn<F>(&self, place: Place, run: impl FnOnce(Arc<Shared<H>>, Arc<Place>) -> F)
+    fn spawn<P>(&self, place: P, run: impl Future<Output = ()> + Unpin + Send + 'static)
     where
-        F: Future<Output = ()> + Send + 'static,
+        P: Borrow<Place> + Unpin + Send + 'static,
     {
-        let place = Arc::new(place);
-        let (task, kill) = abortable(run(Arc::clone(&self.shared), Arc::clone(&place)));
-        place.set_kill(kill);
-        R::spawn(async move {
-            // Ended from outside or by itself: the place is given back either way (T07).
-            let _ = task.await;
-            drop(place);
-        });
+        let (run, kill) = abortable(run);
+        place.borrow().set_kill(kill);
+        R::spawn(Placed { run, _place: place });
     }
 }
 
@@ -201,24 +204,40 @@ where
         policy
     }
 
-    async fn drive<R: Runtime, T: Transport + Unpin>(
-        self: Arc<Self>,
-        place: Arc<Place>,
+    fn driver<R: Runtime, T: Transport + Unpin>(
+        &self,
+        place: &Place,
         stream: T,
         info: RemoteInfo,
         policy: Policy,
-    ) {
+    ) -> Option<Driver<T, R::Timer, Arc<H>>> {
         let timer = R::timer();
         let engine = Engine::acceptor(timer.now(), self.config.engine.clone(), policy);
         // The configuration was checked when the server started.
-        let Ok(engine) = engine else { return };
+        let engine = engine.ok()?;
         let handler = Arc::clone(&self.handler);
         let (remote, mut driver) = Driver::new(engine, stream, timer, handler, info);
         if let Some(accept) = &self.config.accept {
             driver = driver.with_accept(accept.clone());
         }
         place.set_remote(remote);
-        driver.await;
+        Some(driver)
+    }
+}
+
+/// A connection's future and its place. Written by hand: an async block would keep the driver
+/// twice, as what it was given and as what it waits for.
+struct Placed<F, P> {
+    run: Abortable<F>,
+    /// Given back at the end, whether that came from outside or by itself (T07).
+    _place: P,
+}
+
+impl<F: Future<Output = ()> + Unpin, P: Unpin> Future for Placed<F, P> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.run.poll_unpin(cx).map(|_| ())
     }
 }
 

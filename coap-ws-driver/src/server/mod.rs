@@ -306,11 +306,16 @@ async fn listen<R: Runtime>(address: &str) -> io::Result<Vec<(R::Listener, Socke
             // The port that was free for one family is taken in the other: a client that takes
             // the host by its name would reach somebody else there.
             Some(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
-            Some(error) if listeners.is_empty() => return Err(error),
+            Some(error) if listeners.is_empty() || is_refusal(&error) => return Err(error),
             // A name may have addresses that this machine does not (`::1`).
             _ => return Ok(listeners),
         }
     }
+}
+
+/// Whether an address is there and may not be had: what is stated is bound whole, or not.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
 
 /// How often another free port is looked for.
