@@ -1,6 +1,8 @@
 """An aiocoap client over WebSockets that checks a server: ours, or aiocoap's own.
 
-usage: aiocoap_client.py BASE        e.g. coap+ws://127.0.0.1:8683
+usage: aiocoap_client.py BASE [CA]   e.g. coap+ws://127.0.0.1:8683
+
+With coaps+ws, CA is the PEM file of the authority that the server's certificate is checked against.
 
 One line for each check, `ok NAME` or `FAIL NAME why`; exits 1 if one failed. All checks use one
 connection, in this order. The server's /large and /echo take and give 65,536 bytes, and its
@@ -158,10 +160,14 @@ def expect_bytes(got, want):
         raise Failed(f"{len(got)} bytes instead of {len(want)}, the same up to byte {same}")
 
 
-async def main(base):
+async def main(base, ca=None):
     # A client context becomes a server too when it is given a site: CoAP over WebSockets has both
     # roles at both ends.
     context = await Context.create_client_context(transports=["ws"])
+    if ca is not None:
+        # Credentials go by the scheme and host of the URI.
+        trusted = {f"{base.rstrip('/')}/*": {"tlscert": {"certfile": ca}}}
+        context.client_credentials.load_from_dict(trusted)
     context.serversite = resource.Site()
     hello = Hello()
     context.serversite.add_resource(["hello"], hello)
@@ -179,6 +185,6 @@ async def main(base):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {sys.argv[0]} BASE")
-    sys.exit(1 if asyncio.run(main(sys.argv[1])) else 0)
+    if len(sys.argv) not in (2, 3):
+        sys.exit(f"usage: {sys.argv[0]} BASE [CA]")
+    sys.exit(1 if asyncio.run(main(*sys.argv[1:])) else 0)

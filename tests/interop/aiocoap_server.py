@@ -1,8 +1,9 @@
 """An aiocoap server over WebSockets, for our client to be tested against.
 
-usage: aiocoap_server.py PORT
+usage: aiocoap_server.py PORT [CERTIFICATE KEY]
 
-Listens on coap+ws://127.0.0.1:PORT and prints "ready". Runs until it is ended by a signal.
+Listens on coap+ws://127.0.0.1:PORT and prints "ready". With a certificate and its key, PEM files,
+also on coaps+ws with the port after that. Runs until it is ended by a signal.
 
     /hello             GET   the text "hi"
     /store, /store/…   GET PUT POST DELETE   keeps a body for each path
@@ -13,6 +14,7 @@ Listens on coap+ws://127.0.0.1:PORT and prints "ready". Runs until it is ended b
 """
 
 import asyncio
+import ssl
 import sys
 
 from aiocoap import Context, Message, resource
@@ -89,7 +91,7 @@ class Reverse(resource.Resource):
         return Message(payload=answer.payload, content_format=answer.opt.content_format)
 
 
-async def main(port):
+async def main(port, certificate=None, key=None):
     site, bodies, reverse = resource.Site(), {}, Reverse()
     site.add_resource(["hello"], Hello())
     site.add_resource(["store"], Store(bodies))
@@ -99,14 +101,19 @@ async def main(port):
     site.add_resource(["reverse"], reverse)
     listing = resource.WKCResource(site.get_resources_as_linkheader)
     site.add_resource([".well-known", "core"], listing)
+    tls = None
+    if certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate, key)
     reverse.context = await Context.create_server_context(
-        site, bind=("127.0.0.1", port - PORT_RULE), transports=["ws"]
+        site, bind=("127.0.0.1", port - PORT_RULE), transports=["ws"], _ssl_context=tls
     )
     print("ready", flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not sys.argv[1].isdigit() or int(sys.argv[1]) <= PORT_RULE:
-        sys.exit(f"usage: {sys.argv[0]} PORT (above {PORT_RULE})")
-    asyncio.run(main(int(sys.argv[1])))
+    known = len(sys.argv) in (2, 4) and sys.argv[1].isdigit()
+    if not known or int(sys.argv[1]) <= PORT_RULE:
+        sys.exit(f"usage: {sys.argv[0]} PORT [CERTIFICATE KEY] (PORT above {PORT_RULE})")
+    asyncio.run(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -1,12 +1,19 @@
 //! What the tests share.
 
-pub mod transcript;
 pub mod alloc;
+pub mod bodies;
+pub mod bodies_engine;
+pub mod calls;
 mod model;
 pub mod node;
+pub mod pair;
+pub mod reference;
 pub mod seen;
+pub mod source;
+pub mod stream;
 pub mod tape;
 pub mod told;
 pub mod trace;
+pub mod transcript;
 pub mod watched;
 pub mod world;

@@ -1,5 +1,8 @@
 //! A connection on any storage, behind one object: the harness is compiled once.
 
+// The methods are the connection's own.
+#![allow(missing_docs)]
+
 use crate::alloc::{Held, Meter, metered};
 use coap_ws_core::message::{Code, Encode};
 use coap_ws_core::{
@@ -56,8 +59,13 @@ pub trait Node {
 
 /// Hands each method on to the connection's own of the same name.
 macro_rules! node {
-    ($($name:ident(&$($mut:ident)? self $(, $arg:ident: $type:ty)*) $(-> $ret:ty)?;)*) => {
-        $(fn $name(&$($mut)? self $(, $arg: $type)*) $(-> $ret)? {
+    ($($name:ident($($arg:ident: $type:ty),*) $(-> $ret:ty)?;)*) => {
+        $(fn $name(&self $(, $arg: $type)*) $(-> $ret)? {
+            Connection::$name(self $(, $arg)*)
+        })*
+    };
+    (mut $($name:ident($($arg:ident: $type:ty),*) $(-> $ret:ty)?;)*) => {
+        $(fn $name(&mut self $(, $arg: $type)*) $(-> $ret)? {
             Connection::$name(self $(, $arg)*)
         })*
     };
@@ -90,35 +98,43 @@ impl<S: Storage> Node for Connection<S> {
         Connection::respond(self, now, responder, &message)
     }
 
+    fn poll_transmit(&mut self) -> Option<Transmit<'_>> {
+        Connection::poll_transmit(self)
+    }
+
     fn stats(&self) -> Stats {
         *Connection::stats(self)
     }
 
     node! {
-        handle_text(&mut self, now: Instant);
-        handle_oversized(&mut self, now: Instant);
-        handle_violation(&mut self, now: Instant, violation: Violation);
-        handle_alive(&mut self, now: Instant);
-        handle_closed(&mut self, now: Instant, how: Closing);
-        handle_timeout(&mut self, now: Instant);
-        wants_response(&self, responder: &Responder, code: Code) -> bool;
-        cancel(&mut self, now: Instant, exchange: ExchangeId) -> bool;
-        ping(&mut self, now: Instant, custody: bool) -> Result<PingId, SendError>;
-        release(&mut self, now: Instant, options: ReleaseOptions<'_>) -> Result<(), SendError>;
-        abort(&mut self, now: Instant, diagnostic: &str);
-        poll_transmit(&mut self) -> Option<Transmit<'_>>;
-        poll_event(&mut self) -> Option<Event>;
-        poll_timeout(&self) -> Option<Instant>;
-        trim(&mut self);
-        phase(&self) -> Phase;
-        peer_settings(&self) -> Option<PeerSettings>;
-        config(&self) -> &Config;
-        exchanges_in_flight(&self) -> usize;
-        requests_open(&self) -> usize;
-        output_waiting(&self) -> usize;
-        wants_input(&self) -> bool;
-        has_room(&self) -> bool;
-        max_send(&self) -> usize;
+        mut
+        handle_text(now: Instant);
+        handle_oversized(now: Instant);
+        handle_violation(now: Instant, violation: Violation);
+        handle_alive(now: Instant);
+        handle_closed(now: Instant, how: Closing);
+        handle_timeout(now: Instant);
+        cancel(now: Instant, exchange: ExchangeId) -> bool;
+        ping(now: Instant, custody: bool) -> Result<PingId, SendError>;
+        release(now: Instant, options: ReleaseOptions<'_>) -> Result<(), SendError>;
+        abort(now: Instant, diagnostic: &str);
+
+        poll_event() -> Option<Event>;
+        trim();
+    }
+
+    node! {
+        wants_response(responder: &Responder, code: Code) -> bool;
+        poll_timeout() -> Option<Instant>;
+        phase() -> Phase;
+        peer_settings() -> Option<PeerSettings>;
+        config() -> &Config;
+        exchanges_in_flight() -> usize;
+        requests_open() -> usize;
+        output_waiting() -> usize;
+        wants_input() -> bool;
+        has_room() -> bool;
+        max_send() -> usize;
     }
 }
 
@@ -183,7 +199,11 @@ impl Store {
     /// # Errors
     ///
     /// As [`Connection::new`].
-    pub fn connect(self, config: Config, meter: Meter) -> Result<(Box<dyn Node>, Held), ConfigError> {
+    pub fn connect(
+        self,
+        config: Config,
+        meter: Meter,
+    ) -> Result<(Box<dyn Node>, Held), ConfigError> {
         fn made<S: Storage + 'static>(
             config: Config,
             meter: Meter,

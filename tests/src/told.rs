@@ -1,5 +1,8 @@
 //! What a connection said, without the loans: for queues, traces and comparisons.
 
+// The fields are those of the core's own types.
+#![allow(missing_docs)]
+
 use bytes::Bytes;
 use coap_ws_core::message::{OptionNumber, OwnedMessage};
 use coap_ws_core::{
@@ -38,7 +41,7 @@ impl Told {
             Incoming::Request { responder, message } => {
                 Told::Request { responder, message: own(message) }
             }
-            Incoming::Response { exchange, message } => {
+            Incoming::Response { exchange, message, .. } => {
                 Told::Response { exchange, message: own(message) }
             }
             Incoming::Failed { exchange, error } => Told::Failed { exchange, error },

@@ -22,7 +22,7 @@ fn malformed(messages: &[&str], diagnostic: &str) {
     }
 }
 
-// FMT-01, FMT-03, FMT-29, FMT-30, WS-20, WS-22, WS-25
+// FMT-01, FMT-03, FMT-29, FMT-30, WS-22
 #[test]
 fn every_message_is_two_bytes_of_header_then_token_and_options() {
     both_sides(

@@ -52,7 +52,7 @@ impl Model {
             self.last_request = number;
             request.deadline = self.now.saturating_add(self.config.answer_timeout);
             self.requests.insert(number, request.clone());
-            self.owed.entry(request.token.clone()).or_default().push_back(request);
+            self.owe(request);
             return;
         }
         ensure!(self, told.is_none(), "a request means {told:?}");
@@ -69,7 +69,7 @@ impl Model {
         if super::disclaims(no_response, code) {
             self.seen.suppressed += 1;
         } else {
-            self.owed.entry(request.token.clone()).or_default().push_back(request);
+            self.owe(request);
         }
     }
 
@@ -97,10 +97,8 @@ impl Model {
 
     fn response_ignored(&mut self, message: &Message<'_>) {
         let token = message.token();
-        let told = self.clock.told;
         let waiting = self.exchanges.values().find(|exchange| {
-            let due = told.is_some_and(|told| exchange.deadline <= told);
-            exchange.token == token && exchange.handed_out && !exchange.silent && !due
+            exchange.token == token && exchange.handed_out && !exchange.silent && !exchange.failed
         });
         ensure!(self, waiting.is_none(), "the answer to {token:02x?} was not told");
         if message.code().is_response() {
@@ -177,6 +175,7 @@ impl Model {
             Event::Expired(id) => {
                 self.seen.expired += 1;
                 let known = self.requests.remove(&id.arrival());
+                let known = known.or_else(|| self.due_at_end.remove(&id.arrival()));
                 ensure!(self, known.is_some(), "{id:?} is over, and expired");
                 let Some(known) = known else { return };
                 ensure!(self, known.deadline <= self.now, "{id:?} has time left");

@@ -25,7 +25,7 @@ pub(crate) use ensure;
 
 /// The model.
 #[derive(Debug)]
-pub struct Model {
+pub(crate) struct Model {
     pub(crate) name: &'static str,
     pub(crate) now: Instant,
     pub(crate) seen: Seen,
@@ -46,9 +46,13 @@ pub struct Model {
     arrivals: u64,
     /// Those that the application has to answer, by their number in the core.
     requests: BTreeMap<u64, Request>,
+    /// Those that were due when the end came: they may have expired, or not.
+    due_at_end: BTreeMap<u64, Request>,
     last_request: u64,
     /// By token: the requests that a response may still go out to.
     owed: HashMap<Vec<u8>, VecDeque<Request>>,
+    /// Tokens that the peer has used for two requests at once.
+    doubled: HashSet<Vec<u8>>,
     /// The peer's Pings that no Pong has gone out to.
     pinged: Vec<PeerPing>,
     /// What the application was refused for lack of.
@@ -69,12 +73,15 @@ struct Exchange {
     handed_out: bool,
     /// No class of responses is wanted.
     silent: bool,
+    /// Its time is over, which is to be told.
+    failed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Ping {
     deadline: Instant,
     handed_out: bool,
+    failed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -160,8 +167,10 @@ impl Model {
             issued: HashSet::new(),
             arrivals: 0,
             requests: BTreeMap::new(),
+            due_at_end: BTreeMap::new(),
             last_request: 0,
             owed: HashMap::new(),
+            doubled: HashSet::new(),
             pinged: Vec::new(),
             wanted: Wanted::default(),
             rooms: 0,
@@ -198,7 +207,7 @@ impl Model {
         ensure!(self, self.phase.may_request(), "{id:?} was taken in {:?}", self.phase);
         let deadline = self.now.saturating_add(timeout);
         let exchange =
-            Exchange { token, deadline, handed_out: false, silent: bits & 26 == 26 };
+            Exchange { token, deadline, handed_out: false, silent: bits & 26 == 26, failed: false };
         self.exchanges.insert(id.get(), exchange);
         self.progress();
     }
@@ -216,7 +225,7 @@ impl Model {
                 // What had failed untold has given its slot back.
                 let gone = !self.phase.is_live()
                     || exchange.handed_out && exchange.silent
-                    || self.clock.told.is_some_and(|told| exchange.deadline <= told);
+                    || exchange.failed;
                 if !gone {
                     self.cancelled.push(exchange);
                 }
@@ -256,7 +265,7 @@ impl Model {
         self.seen.pings += 1;
         ensure!(self, self.issued.insert(spell(id.get())), "{id:?} is used twice");
         let deadline = self.now.saturating_add(self.config.ping_timeout);
-        self.pings.insert(id.get(), Ping { deadline, handed_out: false });
+        self.pings.insert(id.get(), Ping { deadline, handed_out: false, failed: false });
         ensure!(self, self.pings.len() <= 4, "five Pings at once");
         self.progress();
     }
@@ -283,10 +292,21 @@ impl Model {
         self.rooms = 0;
     }
 
+    /// A response is to go out to this request.
+    fn owe(&mut self, request: Request) {
+        let owed = self.owed.entry(request.token.clone()).or_default();
+        if !owed.is_empty() {
+            self.doubled.insert(request.token.clone());
+        }
+        owed.push_back(request);
+    }
+
     /// No response will go out to this request.
     fn forget(&mut self, request: &Request) {
         if let Some(owed) = self.owed.get_mut(&request.token) {
-            owed.retain(|other| other.arrival != request.arrival);
+            let same = owed.iter().position(|other| other.arrival == request.arrival);
+            // Of two with one token, the answer to the other may have been taken for its own.
+            owed.remove(same.unwrap_or(0));
         }
     }
 }

@@ -64,8 +64,9 @@ impl Model {
         let Some(owed) = self.owed.get_mut(token) else {
             panic!("the {} answers {token:02x?}, which nobody asked", self.name);
         };
-        // Where a token is used twice, any of the two may be meant.
         let meant = owed.iter().position(|request| !disclaims(request.no_response, code));
+        // Where a token is in use twice, any of the two may be meant.
+        let meant = meant.or_else(|| self.doubled.contains(token).then_some(0));
         let meant = meant.and_then(|index| owed.remove(index)).is_some();
         ensure!(self, meant, "{code:?} to {token:02x?}, which is answered or disclaims it");
         let stripped = message.option(OptionNumber::NO_RESPONSE).is_none();
@@ -91,10 +92,11 @@ impl Model {
         let token = message.token();
         let custody = message.options().any(|option| option.number.get() == 2);
         let answers = |ping: &super::PeerPing| {
-            ping.token == token
-                && (!custody || ping.custody && !self.is_owed_before(ping.after))
+            ping.token == token && (!custody || ping.custody && !self.is_owed_before(ping.after))
         };
-        let known = self.pinged.iter().position(answers);
+        let known = self.pinged.iter().position(|ping| ping.custody == custody && answers(ping));
+        // A plain Pong to a Ping for custody: of two with one token, the later one.
+        let known = known.or_else(|| self.pinged.iter().rposition(answers));
         ensure!(self, known.is_some(), "a Pong {token:02x?} (custody {custody}) to no Ping");
         if let Some(index) = known {
             self.pinged.remove(index);
@@ -113,7 +115,8 @@ impl Model {
             request.deadline <= self.now
                 && disclaims(request.no_response, Code::SERVICE_UNAVAILABLE)
         };
-        let mut owed = self.owed.values().flatten();
+        let owed = self.owed.iter().filter(|(token, _)| !self.doubled.contains(*token));
+        let mut owed = owed.flat_map(|(_, owed)| owed);
         owed.any(|request| request.arrival <= arrivals && !over(request))
     }
 }

@@ -5,8 +5,8 @@ use crate::node::Node;
 use coap_ws_core::{CloseReason, Instant, Phase, Violation};
 
 impl Model {
-    /// `handle_timeout` is about to be called, with what `poll_timeout` said.
-    pub(crate) fn timeout(&mut self, next: Option<Instant>) {
+    /// `handle_timeout` was called, with what `poll_timeout` and `wants_input` said before.
+    pub(crate) fn timeout(&mut self, next: Option<Instant>, input: bool) {
         if next.is_none_or(|next| next > self.now) {
             self.seen.idle_timeouts += 1;
         }
@@ -16,17 +16,32 @@ impl Model {
         if !self.phase.is_live() {
             return;
         }
-        if self.liveness().is_some_and(|deadline| deadline <= self.now)
-            && self.clock.pinged.is_none()
-        {
-            self.clock.pinged = Some(self.now);
-            self.clock.keepalives += 1;
+        if self.liveness().is_some_and(|deadline| deadline <= self.now) {
+            if self.clock.pinged.is_none() {
+                self.clock.pinged = Some(self.now);
+                self.clock.keepalives += 1;
+            } else if !input {
+                // Who does not read cannot hear, and waits once more.
+                self.clock.pinged = Some(self.now);
+            }
         }
-        self.cancelled.retain(|exchange| exchange.deadline > self.now);
+        let now = self.now;
+        self.cancelled.retain(|exchange| exchange.deadline > now);
+        for exchange in self.exchanges.values_mut() {
+            exchange.failed |= exchange.deadline <= now;
+        }
+        for ping in self.pings.values_mut() {
+            ping.failed |= ping.deadline <= now;
+        }
     }
 
     /// `handle_timeout` was called; `before` is what `poll_timeout` said.
-    pub(crate) fn timed_out(&mut self, before: Option<Instant>, after: Option<Instant>) {
+    pub(crate) fn timed_out(
+        &mut self,
+        was: Phase,
+        before: Option<Instant>,
+        after: Option<Instant>,
+    ) {
         let early = after.is_some_and(|after| after <= self.now);
         let (now, repeats) = (self.now, self.clock.repeats);
         ensure!(self, !early || repeats < 4, "the next deadline is {after:?}, again and again");
@@ -35,21 +50,30 @@ impl Model {
             (Some(before), Some(after)) => before > now && after < before,
             _ => false,
         };
+        // What had become possible before may have ended it now.
+        let late = late && was == self.phase;
         ensure!(self, !late, "the deadline {after:?} was not known, only {before:?}");
     }
 
-    /// What must hold after every step.
-    pub(crate) fn check(&mut self, node: &dyn Node) {
-        self.seen.calls += 1;
-        let phase = node.phase();
+    /// The phase after a call, before what it said is looked at.
+    pub(crate) fn sync(&mut self, phase: Phase) {
         ensure!(self, phase >= self.phase, "{:?} went back to {phase:?}", self.phase);
         if self.phase.is_live() && !phase.is_live() {
             let deadline = self.now.saturating_add(self.config.close_timeout);
             self.clock.closing = Some(deadline);
             self.cancelled.clear();
-            self.requests.clear();
+            self.due_at_end = std::mem::take(&mut self.requests);
+            let now = self.now;
+            self.due_at_end.retain(|_, request| request.deadline <= now);
         }
         self.phase = phase;
+    }
+
+    /// What must hold after every step.
+    pub(crate) fn check(&mut self, node: &dyn Node) {
+        self.seen.calls += 1;
+        self.sync(node.phase());
+        let phase = self.phase;
         self.max_send = self.max_send.max(node.max_send());
         let (limits, in_flight) = (&self.config.limits, node.exchanges_in_flight());
         ensure!(self, in_flight <= limits.max_exchanges, "{in_flight} exchanges");
@@ -75,11 +99,13 @@ impl Model {
             *deadline < Instant::FAR_FUTURE && past.is_none_or(|past| *deadline > past)
         };
         let live = self.phase.is_live();
-        let exchanges = self.exchanges.values().filter(|x| !(x.handed_out && x.silent));
+        let silent = |exchange: &&super::Exchange| exchange.handed_out && exchange.silent;
+        let exchanges = self.exchanges.values().filter(|x| !x.failed && !silent(x));
         let exchanges = exchanges.map(|exchange| exchange.deadline).min();
         let requests = self.requests.values().map(|request| request.deadline);
         let requests = requests.filter(|deadline| *deadline > self.now).min();
-        let pings = self.pings.values().map(|ping| ping.deadline).min();
+        let pings = self.pings.values().filter(|ping| !ping.failed);
+        let pings = pings.map(|ping| ping.deadline).min();
         let config = &self.config;
         let csm = self.clock.started.filter(|_| !self.settled && self.released.theirs.is_none());
         let live_ones = [
@@ -92,10 +118,7 @@ impl Model {
                 "the peer does not close",
                 self.released.ours.map(|at| at.saturating_add(config.release_timeout)),
             ),
-            (
-                "we close",
-                self.released.theirs.map(|at| at.saturating_add(config.drain_timeout)),
-            ),
+            ("we close", self.released.theirs.map(|at| at.saturating_add(config.drain_timeout))),
         ];
         let live_ones = live_ones.into_iter().filter(move |_| live);
         let closing = self.clock.closing.filter(|_| self.phase == Phase::Closing);
@@ -154,7 +177,6 @@ impl Model {
     pub(crate) fn check_idle(&self) {
         let open = (self.exchanges.len(), self.requests.len(), self.pings.len());
         ensure!(self, open == (0, 0, 0), "in flight at the end: {self:?}");
-        ensure!(self, self.pinged.is_empty(), "Pings without a Pong: {:?}", self.pinged);
     }
 
     /// `Closed` was told.

@@ -35,6 +35,8 @@ pub(super) fn set(config: &mut Config, name: &str, value: &str) -> Result<(), St
         number: config.limits.min_peer_message_size;
         number: config.limits.max_exchanges;
         number: config.limits.max_requests;
+        number: config.limits.max_observers;
+        rate: config.limits.observe_changes;
         number: config.limits.max_options;
         number: config.limits.write_high;
         number: config.limits.write_low;

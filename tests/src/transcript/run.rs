@@ -3,8 +3,8 @@
 use super::notation::{Spelled, bytes, code, hex, words};
 use super::{config, told};
 use coap_ws_core::{
-    Closing, Config, Connection, ExchangeId, Instant, ReleaseOptions, RequestOptions, Responder,
-    Side, Storage, Transmit, Violation,
+    Closing, Config, Connection, ExchangeId, Instant, ObserverId, ReleaseOptions, RequestOptions,
+    Responder, Side, Storage, Transmit, Violation,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -19,10 +19,14 @@ use std::collections::{BTreeMap, VecDeque};
 /// | `< closed [code]`, `eof`, `error`, `done`, `stalled` | how the WebSocket ended |
 /// | `* GET /a [timeout=5s]`, `cancel 04` | a request; its token is its name from then on |
 /// | `* respond [#2] 2.05 "hi"`, `drop [#2]` | an answer to the oldest request, or the second |
+/// | `* GET /a observe`, `deregister 04 GET /a` | an observation of ours begins, and ends |
+/// | `* observe [#2] 2.05 "hi"` | the answer that makes an observer of its receiver: `@1` |
+/// | `* changed @1`, `notify @1 2.05 "ho"` | there is something to tell it, and this is it |
 /// | `* ping [custody]`, `abort ["text"]`, `trim` | |
 /// | `* release [hold-off=30s] [try=host] ["text"]` | |
-/// | `* hold`, `* flow` | the transport takes nothing more, takes all again |
+/// | `* hold`, `* send`, `* flow` | the transport takes nothing more, one message, all again |
 /// | `@ +10s` | time passes: `handle_timeout` as often as `poll_timeout` says |
+/// | `@ late +10s` | time passes and nobody looks: all of it in one `handle_timeout` |
 /// | `> message` | the next message that goes out |
 /// | `. close 1000` | the Close goes out |
 /// | `! ..` | the next thing that is told; `! error: ..` where a command says no |
@@ -35,6 +39,7 @@ pub(super) struct Run<S: Storage> {
     told: VecDeque<String>,
     exchanges: BTreeMap<String, ExchangeId>,
     responders: BTreeMap<u64, Responder>,
+    observers: BTreeMap<String, ObserverId>,
 }
 
 type Step = Result<(), String>;
@@ -45,11 +50,11 @@ impl<S: Storage> Run<S> {
         config.keepalive_interval = None;
         config.limits.max_exchanges = 4;
         config.limits.max_requests = 4;
+        config.limits.max_observers = 2;
         for line in lines {
-            if let [verb, name, value] = &words(line)[..] {
-                if verb == "config" {
-                    config::set(&mut config, name, value)?;
-                }
+            match &words(line)[..] {
+                [verb, name, value] if verb == "config" => config::set(&mut config, name, value)?,
+                _ => {}
             }
         }
         let mut run = Run {
@@ -60,6 +65,7 @@ impl<S: Storage> Run<S> {
             told: VecDeque::new(),
             exchanges: BTreeMap::new(),
             responders: BTreeMap::new(),
+            observers: BTreeMap::new(),
         };
         run.connection.handle_timeout(run.now);
         Ok(run)
@@ -190,7 +196,29 @@ impl<S: Storage> Run<S> {
                 let cancelled = self.connection.cancel(now, *exchange);
                 if cancelled { Ok(()) } else { Err("it was over".to_owned()) }
             }
-            "respond" => self.respond(rest)?,
+            "respond" => self.respond(rest, false)?,
+            "observe" => self.respond(rest, true)?,
+            "changed" => {
+                let observer = *self.observer(rest)?.0;
+                let watches = self.connection.mark_changed(now, observer);
+                if watches { Ok(()) } else { Err("it is gone".to_owned()) }
+            }
+            "notify" => {
+                let (observer, rest) = self.observer(rest)?;
+                let (observer, (name, rest)) = (*observer, rest.split_first().ok_or("a response")?);
+                let message = Spelled::parse(name, rest)?;
+                let told = self.connection.notify(now, observer, &message);
+                told.map_err(|error| error.to_string())
+            }
+            "deregister" => {
+                let [token, name, rest @ ..] = rest else {
+                    return Err("a token, a request".into());
+                };
+                let exchange = *self.exchanges.get(token).ok_or("no such request")?;
+                let message = Spelled::parse(name, rest)?;
+                let left = self.connection.deregister(now, exchange, &message);
+                left.map_err(|error| error.to_string())
+            }
             "drop" => self.responder(rest).map(|_| Ok(()))?,
             "ping" => {
                 let ping = self.connection.ping(now, rest.concat() == "custody");
@@ -210,6 +238,10 @@ impl<S: Storage> Run<S> {
                 self.held = verb == "hold";
                 Ok(())
             }
+            "send" => {
+                self.transmit();
+                Ok(())
+            }
             name if code(name).is_some() => self.request(name, rest)?,
             _ => return Err(format!("`{text}`?")),
         };
@@ -227,6 +259,13 @@ impl<S: Storage> Run<S> {
             }
             _ => words,
         };
+        let words = match words.split_last() {
+            Some((last, rest)) if last == "observe" => {
+                options = options.observe();
+                rest
+            }
+            _ => words,
+        };
         let message = Spelled::parse(name, words)?;
         Ok(match self.connection.request(self.now, &message, options) {
             Ok(exchange) => {
@@ -237,7 +276,7 @@ impl<S: Storage> Run<S> {
         })
     }
 
-    fn respond(&mut self, words: &[String]) -> Result<Step, String> {
+    fn respond(&mut self, words: &[String], observe: bool) -> Result<Step, String> {
         let (which, words) = match words.split_first() {
             Some((first, rest)) if first.starts_with('#') => (&words[..1], rest),
             _ => (&words[..0], words),
@@ -245,12 +284,31 @@ impl<S: Storage> Run<S> {
         let (name, words) = words.split_first().ok_or("a response")?;
         let responder = self.responder(which)?;
         let message = Spelled::parse(name, words)?;
-        let refused = self.connection.respond(self.now, responder, &message).err();
-        Ok(refused.map_or(Ok(()), |refused| {
-            let text = refused.to_string();
-            self.responders.insert(refused.responder.id().arrival(), refused.responder);
-            Err(text)
-        }))
+        let answered = match observe {
+            true => self.connection.observe(self.now, responder, &message),
+            false => self.connection.respond(self.now, responder, &message).map(|()| None),
+        };
+        Ok(match answered {
+            Ok(Some(observer)) => {
+                let name = format!("@{}", observer.serial());
+                self.told.push_back(format!("observer {name}"));
+                self.observers.insert(name, observer);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(refused) => {
+                let text = refused.to_string();
+                self.responders.insert(refused.responder.id().arrival(), refused.responder);
+                Err(text)
+            }
+        })
+    }
+
+    /// The observer that the first word names, and the other words.
+    fn observer<'w>(&self, words: &'w [String]) -> Result<(&ObserverId, &'w [String]), String> {
+        let (name, rest) = words.split_first().ok_or("an observer")?;
+        let observer = self.observers.get(name);
+        Ok((observer.ok_or_else(|| format!("there is no observer `{name}`"))?, rest))
     }
 
     fn responder(&mut self, words: &[String]) -> Result<Responder, String> {
@@ -280,19 +338,35 @@ impl<S: Storage> Run<S> {
     }
 
     fn pass(&mut self, words: &[String]) -> Step {
+        let (late, words) = match words.split_first() {
+            Some((first, rest)) if first == "late" => (true, rest),
+            _ => (false, words),
+        };
         let text = words.concat();
         let time = text.strip_prefix('+').and_then(config::time).ok_or("`+10s`, say")?;
         let end = self.now.saturating_add(time);
+        if late {
+            self.now = end;
+        }
         for _ in 0..100 {
             let Some(next) = self.connection.poll_timeout().filter(|next| *next <= end) else {
-                self.now = end;
-                return Ok(());
+                return self.wake_early(end);
             };
             self.now = self.now.max(next);
             self.connection.handle_timeout(self.now);
             self.drain();
         }
         Err("its timers never rest".into())
+    }
+
+    /// A wake-up that `poll_timeout` has not asked for: nothing may come of it.
+    fn wake_early(&mut self, now: Instant) -> Step {
+        self.now = now;
+        let before = self.sent.len() + self.told.len();
+        self.connection.handle_timeout(now);
+        self.drain();
+        let none = self.sent.len() + self.told.len() == before;
+        if none { Ok(()) } else { Err("its timer was late or it was early".into()) }
     }
 
     /// Takes what is to be sent and told until nothing moves.
@@ -304,15 +378,18 @@ impl<S: Storage> Run<S> {
                 self.told.push_back(told::event(&event));
                 moved = true;
             }
-            let transmit = if self.held { None } else { self.connection.poll_transmit() };
-            if let Some(transmit) = transmit {
-                moved = true;
-                self.sent.push_back(match transmit {
-                    Transmit::Message(message) => format!("> {}", hex(message)),
-                    Transmit::Close { code, .. } => format!(". close {code}"),
-                    other => format!("{other:?}"),
-                });
-            }
+            moved |= !self.held && self.transmit();
         }
+    }
+
+    /// Takes one thing that is to be sent; false where there is none.
+    fn transmit(&mut self) -> bool {
+        let Some(transmit) = self.connection.poll_transmit() else { return false };
+        self.sent.push_back(match transmit {
+            Transmit::Message(message) => format!("> {}", hex(message)),
+            Transmit::Close { code, .. } => format!(". close {code}"),
+            other => format!("{other:?}"),
+        });
+        true
     }
 }

@@ -9,9 +9,10 @@ pub(super) fn incoming(incoming: &Incoming<'_>) -> String {
     match incoming {
         Incoming::Settings(settings) => peer_settings(settings),
         Incoming::Request { message, .. } => format!("request {}", show(message)),
-        Incoming::Response { exchange, message } => {
+        Incoming::Response { exchange, message, last } => {
             assert_eq!(exchange.token().as_bytes(), message.token(), "a stranger's response");
-            format!("response {}", show(message))
+            let what = if *last { "response" } else { "notification" };
+            format!("{what} {}", show(message))
         }
         Incoming::Failed { exchange, error } => format!("failed {}: {error}", token(*exchange)),
         Incoming::Pong { ping: id, custody: false } => format!("pong {}", ping(*id)),
@@ -31,6 +32,8 @@ pub(super) fn event(event: &Event) -> String {
         }
         Event::Silent(exchange) => format!("silent {}", token(*exchange)),
         Event::Expired(request) => format!("expired #{}", request.arrival()),
+        Event::NotificationDue(observer) => format!("due @{}", observer.serial()),
+        Event::ObserverGone(observer) => format!("gone @{}", observer.serial()),
         Event::PingFailed { ping: id, error } => format!("ping failed {}: {error}", ping(*id)),
         Event::Room => "room".into(),
         Event::Closed(reason) => format!("closed: {reason}"),

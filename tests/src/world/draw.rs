@@ -67,7 +67,8 @@ impl Faults {
 }
 
 fn timeouts(config: &mut Config, tape: &mut Tape<'_>) {
-    let mut seconds = |from: u64, to: u64| Duration::from_millis(1000 * from + tape.below(1000 * (to - from)));
+    let mut seconds =
+        |from: u64, to: u64| Duration::from_millis(1000 * from + tape.below(1000 * (to - from)));
     config.csm_timeout = seconds(0, 10);
     config.answer_timeout = seconds(0, 25);
     config.drain_timeout = config.answer_timeout + seconds(0, 5);
@@ -77,7 +78,7 @@ fn timeouts(config: &mut Config, tape: &mut Tape<'_>) {
     config.ping_timeout = seconds(0, 20);
     config.keepalive_timeout = seconds(0, 60);
     config.close_timeout = seconds(0, 5);
-    let interval = seconds(0, 40);
+    let interval = seconds(1, 40);
     config.keepalive_interval = (interval.as_millis() % 4 != 0).then_some(interval);
 }
 
@@ -96,7 +97,8 @@ fn limits(config: &mut Config, tape: &mut Tape<'_>, store: Store) {
     }
     let low = limits.write_high.min(8000);
     limits.write_low = tape.pick(&[low, low / 2, 0]);
-    let mut rate = || Rate { per_second: 1 + tape.below(50) as u32, burst: 1 + tape.below(60) as u32 };
+    let mut rate =
+        || Rate { per_second: 1 + tape.below(50) as u32, burst: 1 + tape.below(60) as u32 };
     limits.empty = rate();
     limits.unmatched = rate();
     limits.settings = rate();

@@ -8,21 +8,21 @@ use coap_ws_core::message::{Code, Message};
 use std::collections::VecDeque;
 
 /// A hostile end.
-pub(super) struct Hostile {
+pub(crate) struct Hostile {
     /// Tokens of requests and Pings that came, with the code that answers them.
     heard: VecDeque<(u8, Vec<u8>)>,
     /// Whether it reads at all.
-    pub(super) reads: bool,
+    pub(crate) reads: bool,
     /// Whether it begins with a CSM, as it should.
     polite: bool,
     begun: bool,
     /// How often it changes something, out of 256.
     malice: u32,
-    pub(super) sent: u64,
+    pub(crate) sent: u64,
 }
 
 impl Hostile {
-    pub(super) fn draw(tape: &mut Tape<'_>) -> Hostile {
+    pub(crate) fn draw(tape: &mut Tape<'_>) -> Hostile {
         Hostile {
             heard: VecDeque::new(),
             reads: !tape.chance(20),
@@ -34,7 +34,7 @@ impl Hostile {
     }
 
     /// Hears what the other end says.
-    pub(super) fn hear(&mut self, wire: &Wire) {
+    pub(crate) fn hear(&mut self, wire: &Wire) {
         let Wire::Message(bytes) = wire else { return };
         let Ok(message) = Message::parse(bytes) else { return };
         let answer = match message.code() {
@@ -49,7 +49,7 @@ impl Hostile {
     }
 
     /// What it sends next.
-    pub(super) fn act(&mut self, tape: &mut Tape<'_>) -> Vec<Wire> {
+    pub(crate) fn act(&mut self, tape: &mut Tape<'_>) -> Vec<Wire> {
         if self.polite && !self.begun {
             self.begun = true;
             return vec![Wire::Message(csm(tape))];
@@ -190,6 +190,9 @@ fn ending(tape: &mut Tape<'_>) -> Wire {
 /// Changes one field.
 fn mutate(message: &mut Vec<u8>, tape: &mut Tape<'_>) {
     let index = tape.index(message.len());
+    if message.len() < 2 {
+        return message.push(tape.byte());
+    }
     match tape.below(8) {
         0 => message.truncate(index),
         1 => message[index] ^= 1 << tape.below(8),

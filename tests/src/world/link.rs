@@ -55,11 +55,6 @@ impl Link {
         self.on_the_way.pop_front().map(|(_, wire)| wire)
     }
 
-    /// When the next one arrives.
-    pub(super) fn next(&self) -> Option<u64> {
-        self.on_the_way.front().map(|(at, _)| (*at).max(self.stalled_until))
-    }
-
     /// Loses what is on its way, but for the first few.
     pub(super) fn lose(&mut self, but: usize) {
         self.on_the_way.truncate(but);

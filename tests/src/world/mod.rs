@@ -6,8 +6,8 @@
 //! a fair tail of two minutes follows, after which nothing may be in flight.
 
 mod app;
-mod draw;
-mod hostile;
+pub(crate) mod draw;
+pub(crate) mod hostile;
 mod link;
 mod run;
 

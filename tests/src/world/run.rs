@@ -63,7 +63,9 @@ impl World<'_> {
         if let End::Hostile(_) = self.ends[end] {
             return self.pump_hostile(end);
         }
-        let order: [u8; 3] = if self.fair { [0, 1, 2] } else {
+        let order: [u8; 3] = if self.fair {
+            [0, 1, 2]
+        } else {
             self.tape.pick(&[[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0], [0, 2, 1], [2, 0, 1]])
         };
         let mut fuel = 2000 + 4 * (self.links[0].len() + self.links[1].len());

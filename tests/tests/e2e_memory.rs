@@ -1,0 +1,118 @@
+//! What connections cost the server's heap (T98, T99). The server has a thread of its own, and
+//! what that allocates is counted.
+
+mod e2e_support;
+
+use coap_ws_tokio::{Router, Server};
+use e2e_support::{CSM_FRAME, GET_HELLO};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A server whose thread counts what it holds.
+struct Counted {
+    port: u16,
+    ask: Sender<Duration>,
+    held: Receiver<i64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Counted {
+    fn start(app: impl Fn() -> Router + Send + 'static) -> Counted {
+        let (port_tx, port) = channel();
+        let (ask, asked) = channel::<Duration>();
+        let (held_tx, held) = channel();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let server = Server::bind("127.0.0.1:0").await.unwrap();
+                port_tx.send(server.local_addrs().next().unwrap().port()).unwrap();
+                tokio::spawn(server.serve(app()).into_future());
+            });
+            let mut total = 0;
+            // Each question lets the server run for a while, and then says what it holds.
+            while let Ok(time) = asked.recv() {
+                let run = || runtime.block_on(async { tokio::time::sleep(time).await });
+                total += allocation_counter::measure(run).bytes_current;
+                held_tx.send(total).unwrap();
+            }
+        });
+        Counted { port: port.recv().unwrap(), ask, held, thread: Some(thread) }
+    }
+
+    /// Lets it run, and says what it then holds.
+    fn run(&self, time: Duration) -> i64 {
+        self.ask.send(time).unwrap();
+        self.held.recv().unwrap()
+    }
+
+    /// While `act` is at work it runs.
+    fn while_it_runs<T>(&self, act: impl FnOnce() -> T + Send) -> T
+    where
+        T: Send,
+    {
+        std::thread::scope(|scope| {
+            let acting = scope.spawn(act);
+            while !acting.is_finished() {
+                self.run(Duration::from_millis(20));
+            }
+            acting.join().unwrap()
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let (gone, _) = channel();
+        self.ask = gone;
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A client that has asked once.
+fn client(port: u16) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(e2e_support::head(port, "/.well-known/coap").as_bytes()).unwrap();
+    stream.write_all(CSM_FRAME).unwrap();
+    stream.write_all(GET_HELLO).unwrap();
+    let mut seen = Vec::new();
+    let mut buffer = [0; 1024];
+    while !seen.ends_with(b"\xffhi") {
+        let n = stream.read(&mut buffer).unwrap();
+        assert!(n > 0, "the server closed");
+        seen.extend_from_slice(&buffer[..n]);
+    }
+    stream
+}
+
+#[test]
+fn t98_an_idle_connection_holds_less_than_six_kib() {
+    const COUNT: i64 = 300;
+    let server = Counted::start(|| Router::new().get("/hello", async || "hi"));
+    let port = server.port;
+    // What grows once is not counted.
+    let warm = server.while_it_runs(|| (0..64).map(|_| client(port)).collect::<Vec<_>>());
+    let before = server.run(Duration::from_millis(2500));
+    let clients = server.while_it_runs(|| (0..COUNT).map(|_| client(port)).collect::<Vec<_>>());
+    let after = server.run(Duration::from_millis(2500));
+    let each = (after - before) / COUNT;
+    println!("{each} bytes for each idle connection");
+    assert!(each < 6 * 1024, "{each} bytes each");
+    drop((warm, clients));
+}
+
+#[test]
+fn t99_a_thousand_connections_that_came_and_went_leave_nothing() {
+    let server = Counted::start(|| Router::new().get("/hello", async || "hi"));
+    let port = server.port;
+    let churn = |count: usize| server.while_it_runs(|| (0..count).for_each(|_| drop(client(port))));
+    churn(200);
+    let before = server.run(Duration::from_millis(500));
+    churn(1000);
+    let after = server.run(Duration::from_millis(500));
+    println!("{} bytes left of 1,000 connections", after - before);
+    assert!(after - before < 16 * 1024, "{before} then {after} bytes");
+}

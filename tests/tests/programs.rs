@@ -1,0 +1,345 @@
+//! The three programs that must read as they do (architecture.md §5): an application, an event
+//! loop, a microcontroller. Each talks to the others' kind over a real socket.
+
+use coap_ws_core::message::{self, Code, ContentFormat};
+use coap_ws_core::{Config, Connection, Fixed, Incoming, Instant, SendError, Side, Transmit};
+use coap_ws_driver::engine::{Engine, EngineConfig, Event};
+use coap_ws_driver::handshake::sec_websocket_accept;
+use coap_ws_driver::policy::Policy;
+use coap_ws_tokio::{Client, ErrorKind, Request, Response, Router, Server};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind::WouldBlock, Read, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+// ----------------------------------------------------------------------------------------------
+// An application (tokio).
+
+#[tokio::test]
+async fn an_application() -> Outcome {
+    // The server: handlers, one of which asks its own peer, and an end in good order.
+    let app = Router::new()
+        .get("/hello", async || "hi")
+        .get("/time", async || "12:00")
+        .put("/store/x", async |r: Request| format!("{} bytes", r.body().len()))
+        .post("/reverse", async |r: Request| r.remote().get("/hello").send().await);
+    let server = Server::bind("localhost:0").await?;
+    let base = format!("coap+ws://localhost:{}", server.local_addrs().next().unwrap().port());
+    let (ctrl_c, interrupted) = tokio::sync::oneshot::channel::<()>();
+    let interrupted = async { _ = interrupted.await };
+    let serving = tokio::spawn(server.serve(app).with_graceful_shutdown(interrupted));
+
+    // The client, which is a server too.
+    let own = Router::new().get("/hello", async || "hello from the client");
+    let client = Client::builder().serve(own).connect(&base).await?;
+    assert_eq!(client.get("/time").timeout(SECOND).send().await?.success()?.text()?, "12:00");
+    let big = vec![7; 65_000];
+    let stored = client.put("/store/x").body(big).send().await?;
+    assert_eq!(stored.text()?, "65000 bytes");
+    let reversed = client.post("/reverse").send().await?.success()?;
+    assert_eq!(reversed.text()?, "hello from the client");
+
+    ctrl_c.send(()).unwrap();
+    serving.await??;
+    Ok(())
+}
+
+// ----------------------------------------------------------------------------------------------
+// An event loop (mio, edge-triggered): loop until nothing moves.
+
+/// One connection of the loop.
+struct Peer {
+    stream: mio::net::TcpStream,
+    engine: Engine,
+    store: Vec<u8>,
+}
+
+/// What a call would have waited for is nothing.
+fn unless_blocked<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Peer {
+    fn turn(&mut self, now: Instant, buffer: &mut [u8]) -> io::Result<()> {
+        loop {
+            let mut moved = false;
+            if self.engine.interest().read {
+                match unless_blocked(self.stream.read(buffer))? {
+                    Some(0) => (self.engine.handle_eof(now), moved = true).0,
+                    Some(n) => (self.engine.handle_bytes(now, &buffer[..n]), moved = true).0,
+                    None => {}
+                }
+            }
+            while let Some(event) = self.engine.poll_event() {
+                moved = true;
+                self.on(now, event);
+            }
+            if !self.engine.output().is_empty()
+                && let Some(n) = unless_blocked(self.stream.write(self.engine.output()))?
+            {
+                self.engine.handle_written(now, n);
+                moved = true;
+            }
+            if !moved {
+                break;
+            }
+        }
+        if self.engine.interest().shutdown {
+            _ = self.stream.shutdown(std::net::Shutdown::Write);
+        }
+        Ok(())
+    }
+
+    /// The application.
+    fn on(&mut self, now: Instant, event: Event) {
+        let Event::Request { responder, message } = event else { return };
+        let view = message.view();
+        let mut path = view.options_of(message::OptionNumber::URI_PATH);
+        let response = match (view.code(), path.next()) {
+            (Code::GET, Some(b"hello")) => message::Response::content(b"hi from mio"),
+            (Code::PUT, Some(b"store")) => {
+                self.store = view.payload().to_vec();
+                message::Response::new(Code::CHANGED)
+            }
+            (Code::GET, Some(b"store")) => message::Response::content(&self.store)
+                .content_format(ContentFormat::OCTET_STREAM),
+            _ => message::Response::error(Code::NOT_FOUND, "no such resource"),
+        };
+        // Requests are only told while there is room for their answers.
+        self.engine.respond(now, responder, &response).expect("there is room");
+    }
+}
+
+fn mio_server(port: &Sender<u16>, stop: &Receiver<()>) -> io::Result<()> {
+    let mut poll = mio::Poll::new()?;
+    let mut listener = mio::net::TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    poll.registry().register(&mut listener, mio::Token(0), mio::Interest::READABLE)?;
+    port.send(listener.local_addr()?.port()).expect("the test waits for it");
+    let (mut peers, mut next) = (HashMap::<mio::Token, Peer>::new(), 1);
+    let (mut events, mut buffer) = (mio::Events::with_capacity(64), vec![0; 16 * 1024]);
+    let start = std::time::Instant::now();
+    let now = || Instant::ZERO.saturating_add(start.elapsed());
+    while stop.try_recv().is_err() {
+        let due = peers.values().filter_map(|peer| peer.engine.poll_timeout()).min();
+        let wait = due.map_or(SECOND, |due| due.saturating_since(now()));
+        // Woken now and then to see whether the test is over.
+        poll.poll(&mut events, Some(wait.min(Duration::from_millis(50))))?;
+        while let Some((mut stream, _)) = unless_blocked(listener.accept())? {
+            let both = mio::Interest::READABLE | mio::Interest::WRITABLE;
+            poll.registry().register(&mut stream, mio::Token(next), both)?;
+            let config = EngineConfig::new(Side::Acceptor);
+            let engine = Engine::acceptor(now(), config, Policy::default()).expect("it fits");
+            peers.insert(mio::Token(next), Peer { stream, engine, store: Vec::new() });
+            next += 1;
+        }
+        for peer in peers.values_mut() {
+            if peer.engine.poll_timeout().is_some_and(|due| due <= now()) {
+                peer.engine.handle_timeout(now());
+            }
+            if peer.turn(now(), &mut buffer).is_err() {
+                peer.engine.handle_error(now());
+            }
+        }
+        peers.retain(|_, peer| !peer.engine.interest().done);
+    }
+    assert!(peers.is_empty(), "whoever has left is forgotten");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_loop() -> Outcome {
+    let ((port_tx, port), (stop, stopped)) = (channel(), channel());
+    let thread = std::thread::spawn(move || mio_server(&port_tx, &stopped));
+    let base = format!("coap+ws://127.0.0.1:{}", port.recv()?);
+    let clients = [Client::connect(&base).await?, Client::connect(&base).await?];
+    for client in &clients {
+        let asks = (0..64).map(|_| client.get("/hello").send());
+        for answer in futures_util::future::join_all(asks).await {
+            assert_eq!(answer?.success()?.text()?, "hi from mio");
+        }
+        let body: Vec<u8> = (0..65_536_u32).map(|n| n as u8).collect();
+        assert_eq!(client.put("/store").body(body.clone()).send().await?.code(), Code::CHANGED);
+        // Several large answers at once, more than the socket takes.
+        let asks = (0..20).map(|_| client.get("/store").send());
+        for answer in futures_util::future::join_all(asks).await {
+            assert_eq!(answer?.body(), &body);
+        }
+        assert_eq!(client.get("/nowhere").send().await?.code(), Code::NOT_FOUND);
+        client.release().await;
+    }
+    tokio::time::sleep(SECOND / 5).await;
+    stop.send(())?;
+    thread.join().expect("it does not panic")?;
+    Ok(())
+}
+
+// ----------------------------------------------------------------------------------------------
+// A microcontroller: no heap, a framer of its own.
+
+/// Our requests, theirs, observers, bytes out.
+type Node = Connection<Fixed<4, 4, 2, 1024>>;
+
+/// The largest message that the device takes.
+const MESSAGE: usize = 512;
+
+/// Frames in one buffer: unfragmented ones, as a CoAP message needs no more than one.
+struct Framer {
+    buffer: [u8; MESSAGE + 14],
+    len: usize,
+}
+
+impl Framer {
+    /// The first frame, unmasked, with its opcode and where it ends; `None` until it is whole.
+    fn frame(&mut self) -> Option<(u8, std::ops::Range<usize>)> {
+        let [first, second, a, b, ..] = self.buffer;
+        let (len, mask) = match second & 0x7f {
+            126 => (usize::from(u16::from_be_bytes([a, b])), 4),
+            127 => (usize::MAX, 10),
+            len => (usize::from(len), 2),
+        };
+        let start = mask + 4;
+        if len > MESSAGE {
+            return (self.len >= 4).then_some((TOO_LARGE, 0..self.len));
+        }
+        let end = start + len;
+        if self.len < end {
+            return None;
+        }
+        for index in start..end {
+            self.buffer[index] ^= self.buffer[mask + (index - start) % 4];
+        }
+        Some((first & 0x0f, start..end))
+    }
+
+    fn take(&mut self, end: usize) {
+        self.buffer.copy_within(end..self.len, 0);
+        self.len -= end;
+    }
+}
+
+const TOO_LARGE: u8 = 0x10;
+
+/// A server's frame: header and payload, unmasked.
+fn write_frame(out: &mut impl Write, opcode: u8, payload: &[u8]) -> io::Result<()> {
+    let len = u16::try_from(payload.len()).expect("the queue has 1024 bytes");
+    let [high, low] = len.to_be_bytes();
+    match len {
+        0..=125 => out.write_all(&[0x80 | opcode, low])?,
+        _ => out.write_all(&[0x80 | opcode, 126, high, low])?,
+    }
+    out.write_all(payload)
+}
+
+/// Serves `/temperature` until the peer has gone, without a heap.
+fn device(stream: &mut (impl Read + Write), now: impl Fn() -> Instant) -> io::Result<()> {
+    let config = Config::fixed(Side::Acceptor, MESSAGE as u32);
+    let mut node = Node::new(config).expect("it fits the storage");
+    let mut framer = Framer { buffer: [0; MESSAGE + 14], len: 0 };
+    let mut degrees = *b"20.0";
+    loop {
+        while let Some(transmit) = node.poll_transmit() {
+            match transmit {
+                Transmit::Message(message) => write_frame(stream, 2, message)?,
+                Transmit::Close { code, .. } => {
+                    write_frame(stream, 8, &code.to_be_bytes())?;
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        while node.poll_event().is_some() {}
+        let Some((opcode, range)) = framer.frame().filter(|_| node.wants_input()) else {
+            let n = stream.read(&mut framer.buffer[framer.len..])?;
+            framer.len += n;
+            if n == 0 {
+                return Ok(());
+            }
+            continue;
+        };
+        let end = range.end;
+        let bytes = &framer.buffer[range];
+        match opcode {
+            2 => {
+                let incoming = node.handle_message(now(), bytes).expect("it wants input");
+                if let Some(Incoming::Request { responder, message, .. }) = incoming {
+                    let response = match (message.code(), message.payload()) {
+                        (Code::GET, _) => message::Response::content(&degrees),
+                        (Code::PUT, new) if new.len() == 4 => {
+                            degrees.copy_from_slice(new);
+                            message::Response::new(Code::CHANGED)
+                        }
+                        _ => message::Response::error(Code::BAD_REQUEST, "like 20.0"),
+                    };
+                    node.respond(now(), responder, &response).expect("there is room");
+                }
+            }
+            8 => {
+                write_frame(stream, 8, &[])?;
+                return Ok(());
+            }
+            9 => write_frame(stream, 10, bytes)?,
+            TOO_LARGE => node.handle_oversized(now()),
+            _ => {}
+        }
+        framer.take(end);
+    }
+}
+
+/// The opening handshake, which on a device is as little as this.
+fn shake_hands(stream: &mut (impl Read + Write)) -> io::Result<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).map_err(io::Error::other)?;
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let accept = sec_websocket_accept(key.unwrap_or_default().as_bytes());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: coap\r\n\r\n"
+    );
+    stream.write_all(answer.as_bytes())
+}
+
+#[tokio::test]
+async fn a_microcontroller() -> Outcome {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let base = format!("coap+ws://127.0.0.1:{}", listener.local_addr()?.port());
+    let thread = std::thread::spawn(move || -> io::Result<u64> {
+        let (mut stream, _) = listener.accept()?;
+        shake_hands(&mut stream)?;
+        let start = std::time::Instant::now();
+        let now = || Instant::ZERO.saturating_add(start.elapsed());
+        let mut outcome = Ok(());
+        let usage = allocation_counter::measure(|| outcome = device(&mut stream, now));
+        outcome.map(|()| usage.count_total)
+    });
+    let client = Client::connect(&base).await?;
+    for _ in 0..100 {
+        assert_eq!(client.get("/temperature").send().await?.success()?.text()?, "20.0");
+    }
+    let asks = (0..4).map(|_| client.get("/temperature").send());
+    for answer in futures_util::future::join_all(asks).await {
+        assert_eq!(answer?.text()?, "20.0");
+    }
+    assert_eq!(client.put("/temperature").body("21.5").send().await?.code(), Code::CHANGED);
+    assert_eq!(client.get("/temperature").send().await?.text()?, "21.5");
+    // The device has said how much it takes.
+    let error = client.put("/temperature").body(vec![0; 600]).send().await.unwrap_err();
+    let too_large = ErrorKind::Send(SendError::TooLarge { size: 0, limit: MESSAGE });
+    assert_eq!(std::mem::discriminant(error.kind()), std::mem::discriminant(&too_large));
+    client.release().await;
+    let allocations = thread.join().expect("it does not panic")?;
+    assert_eq!(allocations, 0, "a device without a heap");
+    let _ = Response::new(Code::CONTENT);
+    Ok(())
+}
