@@ -1,0 +1,195 @@
+//! `serve`: a server until a signal ends it.
+
+use super::signals::Stop;
+use crate::args::{AllowedOrigin, Global, ServeArgs};
+use crate::demo_resources;
+use crate::describe;
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::paint::Paint;
+use crate::say;
+use crate::text;
+use crate::timing::ms;
+use crate::trace::ServerTrace;
+use coap_ws_tokio::core::Side;
+use coap_ws_tokio::engine::{EngineConfig, TapSlot};
+use coap_ws_tokio::policy::{AllowedOrigins, Policy};
+use coap_ws_tokio::{Answer, Handler, Remote, Request, Router, Server};
+use std::io::ErrorKind;
+use std::time::Instant;
+use tokio::runtime::Builder;
+
+pub(super) fn run(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
+    let runtime = super::runtime(&mut Builder::new_multi_thread())?;
+    let outcome = runtime.block_on(serve(args, global));
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
+    let server = bind(&args.listen).await?;
+    let mut config = EngineConfig::new(Side::Acceptor);
+    if global.verbose > 0 {
+        config.tap = TapSlot::new(ServerTrace::new(global.verbose));
+    }
+    let router = match args.demo {
+        true => demo_resources::router(),
+        false => {
+            say::note("nothing is served but an empty /.well-known/core; --demo serves resources");
+            Router::new()
+        }
+    };
+    let mut stop = Stop::new();
+    for address in server.local_addrs() {
+        say::line(&format!("listening on coap+ws://{address}"))?;
+    }
+    let (told, tell) = tokio::sync::oneshot::channel();
+    let serving = server
+        .config(config)
+        .policy(policy(args))
+        .serve(Logged { handler: router, verbose: global.verbose, paint: Paint::stderr() })
+        .with_graceful_shutdown(async {
+            // Where the sender is gone, so is the program.
+            let _ = tell.await;
+        });
+    let stopping = async {
+        stop.next().await;
+        say::note("stopping: what is begun is finished; a second signal ends at once");
+        let _ = told.send(());
+        stop.next().await;
+    };
+    tokio::select! {
+        outcome = serving => match outcome {
+            Ok(()) => Ok(Exit::Success),
+            Err(error) => Err(Failure::new(
+                Exit::Usage,
+                "the server cannot run",
+                error.to_string(),
+                "look at its settings",
+            )),
+        },
+        () = stopping => Ok(Exit::Interrupted),
+    }
+}
+
+/// Listens on all addresses, with exactly the ports that were stated.
+async fn bind(addresses: &[String]) -> Result<Server, Failure> {
+    let mut server = None;
+    for address in addresses {
+        let bound = match server.take() {
+            None => Server::bind(address).await,
+            Some(server) => Server::and_bind(server, address).await,
+        };
+        server = Some(bound.map_err(|error| {
+            let (exit, why, advice) = match error.kind() {
+                ErrorKind::AddrInUse => (
+                    Exit::Connect,
+                    "another program listens there, perhaps another `coap-ws serve`",
+                    "end it, or another port with --listen; port 0 is any free one",
+                ),
+                ErrorKind::PermissionDenied => (
+                    Exit::Connect,
+                    "ports below 1024 need privileges",
+                    "a port from 1024 up, such as --listen 0.0.0.0:8683",
+                ),
+                ErrorKind::AddrNotAvailable => (
+                    Exit::Connect,
+                    "this machine has no such address",
+                    "--listen 0.0.0.0:8683 or [::]:8683 listens on all that it has",
+                ),
+                ErrorKind::InvalidInput => (
+                    Exit::Usage,
+                    "--listen takes an address or a name, a colon and a port",
+                    "--listen localhost:8683, 0.0.0.0:8683 or [::]:8683",
+                ),
+                _ => (
+                    Exit::Connect,
+                    "the address cannot be listened on",
+                    "--listen localhost:8683, 0.0.0.0:8683 or [::]:8683",
+                ),
+            };
+            Failure::new(exit, format!("cannot listen on {address}: {error}"), why, advice)
+        })?);
+    }
+    server.ok_or_else(|| {
+        Failure::new(Exit::Usage, "there is nothing to listen on", "no --listen", "--listen :8683")
+    })
+}
+
+/// What the command line says of names and web pages.
+fn policy(args: ServeArgs) -> Policy {
+    let mut policy = Policy::default();
+    policy.public_uris = args.public_uri;
+    let mut origins = Vec::new();
+    for allowed in args.allow_origin {
+        match allowed {
+            AllowedOrigin::This(origin) => origins.push(origin),
+            AllowedOrigin::Any => policy.allowed_origins = AllowedOrigins::Any,
+        }
+    }
+    if policy.allowed_origins != AllowedOrigins::Any && !origins.is_empty() {
+        policy.allowed_origins = AllowedOrigins::Also(origins);
+    }
+    policy
+}
+
+/// Tells connections and requests on stderr.
+struct Logged<H> {
+    handler: H,
+    verbose: u8,
+    paint: Paint,
+}
+
+impl<H: Handler<Future = Answer>> Handler for Logged<H> {
+    type Future = Answer;
+
+    fn call(&self, request: Request) -> Answer {
+        if self.verbose == 0 {
+            return self.handler.call(request);
+        }
+        let paint = self.paint;
+        let (begun, asked) = (Instant::now(), asked(&request));
+        let answer = self.handler.call(request);
+        Box::pin(async move {
+            let response = answer.await;
+            let code = describe::code(response.code());
+            let code = match response.code().is_success() {
+                true => paint.green(code),
+                false => paint.red(code),
+            };
+            let length = text::count(response.body().len(), "byte");
+            say::note(&format!("{asked}  {code}  {length}  {}", ms(begun.elapsed())));
+            response
+        })
+    }
+
+    fn connected(&self, remote: &Remote) {
+        if self.verbose > 0 {
+            let (remote, paint) = (remote.clone(), self.paint);
+            say::note(&format!("{} {}", peer(&remote), paint.dim("connected")));
+            tokio::spawn(async move {
+                let closed = remote.closed().await;
+                say::note(&format!("{} {}", peer(&remote), paint.dim(closed)));
+            });
+        }
+        self.handler.connected(remote);
+    }
+
+    fn serves(&self) -> bool {
+        self.handler.serves()
+    }
+}
+
+/// Who asks for what.
+fn asked(request: &Request) -> String {
+    let path = match request.queries().collect::<Vec<_>>() {
+        queries if queries.is_empty() => request.path(),
+        queries => format!("{}?{}", request.path(), queries.join("&")),
+    };
+    let method = describe::code(request.method());
+    format!("{} {method} {}", peer(request.remote()), text::one_line(&path))
+}
+
+fn peer(remote: &Remote) -> String {
+    remote.info().address.map_or_else(|| "somebody".to_owned(), |address| address.to_string())
+}

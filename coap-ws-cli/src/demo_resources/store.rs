@@ -1,0 +1,131 @@
+//! `/store/{name}`: a body for each name, with conditional requests.
+
+use super::keep::{Conditions, Entry, Keep, Kept, MOST_BYTES, MOST_ENTRIES};
+use super::{not_acceptable, represent, shown};
+use coap_ws_tokio::core::message::{Code, ContentFormat, OptionNumber};
+use coap_ws_tokio::{Request, Response, Router};
+use std::future::ready;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+type Shared = Arc<Mutex<Keep>>;
+
+/// Adds the routes, and what they share.
+pub(super) fn routes(router: Router) -> Router {
+    let store = Shared::default();
+    let route = |handle: fn(&Shared, &Request) -> Response| {
+        let store = Arc::clone(&store);
+        move |request: Request| ready(handle(&store, &request))
+    };
+    router
+        .get("/store", route(list))
+        .get("/store/{name}", route(get))
+        .put("/store/{name}", route(put))
+        .post("/store/{name}", route(put))
+        .delete("/store/{name}", route(delete))
+}
+
+/// The names as links.
+fn list(store: &Shared, request: &Request) -> Response {
+    let links: Vec<String> = lock(store)
+        .iter()
+        .map(|(name, entry)| {
+            let format = entry.format.map(|format| format!(";ct={}", format.get()));
+            let size = entry.payload.len();
+            format!("</store/{}>;sz={size}{}", encoded(name), format.unwrap_or_default())
+        })
+        .collect();
+    represent(request, ContentFormat::LINK_FORMAT, links.join(","))
+}
+
+fn get(store: &Shared, request: &Request) -> Response {
+    let name = name(request);
+    let store = lock(store);
+    let entry = store.get(name);
+    if !conditions(request).hold(entry) {
+        return Response::new(Code::PRECONDITION_FAILED);
+    }
+    let Some(entry) = entry else {
+        let text = format!("nothing is stored as {}", shown(name));
+        return Response::error(Code::NOT_FOUND, text);
+    };
+    if request.accept().is_some_and(|wanted| entry.format != Some(wanted)) {
+        return not_acceptable(&match entry.format {
+            Some(format) => format.to_string(),
+            None => "something without a Content-Format".to_owned(),
+        });
+    }
+    // What the client has already need not travel again (RFC 7252 §5.10.6.2).
+    let mut known = request.view().options_of(OptionNumber::ETAG);
+    if known.any(|etag| etag == entry.etag) {
+        return Response::new(Code::VALID).etag(entry.etag.clone());
+    }
+    let response = Response::content(entry.payload.clone()).etag(entry.etag.clone());
+    match entry.format {
+        Some(format) => response.content_format(format),
+        None => response,
+    }
+}
+
+/// PUT, and POST alike.
+fn put(store: &Shared, request: &Request) -> Response {
+    let name = name(request);
+    let mut store = lock(store);
+    if !conditions(request).hold(store.get(name)) {
+        return Response::new(Code::PRECONDITION_FAILED);
+    }
+    let entry = Entry::new(&request.body(), request.format());
+    let etag = entry.etag.clone();
+    match store.put(name, entry) {
+        Kept::Created => Response::new(Code::CREATED).etag(etag),
+        Kept::Changed => Response::new(Code::CHANGED).etag(etag),
+        Kept::TooLarge => {
+            let text = format!("at most {MOST_BYTES} bytes are kept");
+            Response::error(Code::REQUEST_ENTITY_TOO_LARGE, text)
+        }
+        Kept::Full => {
+            let text = format!(
+                "the store is full: {MOST_ENTRIES} entries, {MOST_BYTES} bytes; DELETE some"
+            );
+            Response::error(Code::SERVICE_UNAVAILABLE, text)
+        }
+    }
+}
+
+/// 2.02 also where nothing was (RFC 7252 §5.8.4).
+fn delete(store: &Shared, request: &Request) -> Response {
+    let name = name(request);
+    let mut store = lock(store);
+    if !conditions(request).hold(store.get(name)) {
+        return Response::new(Code::PRECONDITION_FAILED);
+    }
+    store.remove(name);
+    Response::new(Code::DELETED)
+}
+
+fn name(request: &Request) -> &str {
+    request.param("name").unwrap_or_default()
+}
+
+fn conditions(request: &Request) -> Conditions<'_> {
+    Conditions {
+        if_match: request.view().options_of(OptionNumber::IF_MATCH).collect(),
+        if_none_match: request.view().option(OptionNumber::IF_NONE_MATCH).is_some(),
+    }
+}
+
+/// A segment of a path in a link.
+fn encoded(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}
+
+/// Nothing panics under the lock; were it otherwise, the store would still be whole.
+fn lock(store: &Shared) -> MutexGuard<'_, Keep> {
+    store.lock().unwrap_or_else(PoisonError::into_inner)
+}

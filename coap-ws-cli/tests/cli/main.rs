@@ -1,0 +1,14 @@
+//! The real binary, over real sockets.
+
+mod conditions;
+mod decode;
+mod demo;
+mod dry_run;
+mod exit_codes;
+mod failures;
+mod fake;
+mod input;
+mod serve;
+mod support;
+mod trace;
+mod verbs;
