@@ -1,10 +1,12 @@
 //! The command line.
 
 use crate::exit::TABLE;
-use crate::input::{self, Body, HeaderField, ExtraOption};
+use crate::input::{self, Body, ExtraOption, HeaderField};
+use crate::tls::{ClientTlsArgs, ServerTlsArgs};
 use clap::{ArgAction, Args, Parser, Subcommand};
+use coap_ws_tokio::Proxy;
 use coap_ws_tokio::core::message::ContentFormat;
-use coap_ws_tokio::policy::{Origin, PublicUri};
+use coap_ws_tokio::policy::{Network, Origin, PublicUri};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,7 +71,7 @@ pub(crate) enum Command {
     },
 }
 
-/// How to connect. What TLS needs belongs here.
+/// How to connect.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectArgs {
@@ -83,6 +85,14 @@ pub(crate) struct ConnectArgs {
     /// Answer the server's requests with the demo resources; without, it gets 5.01
     #[arg(long)]
     pub(crate) serve: bool,
+    /// Send a CoAP Ping when nothing came for this long [default: 25]
+    #[arg(long, value_name = "SECONDS", value_parser = input::seconds)]
+    pub(crate) keepalive: Option<Duration>,
+    /// Connect through an HTTP proxy: http://[USER:PASSWORD@]HOST:PORT
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<Proxy>,
+    #[command(flatten)]
+    pub(crate) tls: ClientTlsArgs,
 }
 
 /// A request.
@@ -159,11 +169,12 @@ pub(crate) struct DiscoverArgs {
     pub(crate) connect: ConnectArgs,
 }
 
-/// A server. What TLS needs belongs here.
+/// A server.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
-    /// Where to listen; repeat it for more addresses. Port 0 is any free one
-    #[arg(short, long, value_name = "ADDR:PORT", default_value = "localhost:8683")]
+    /// Where to listen, with TLS if there is a --cert; repeat it for more addresses. Port 0 is
+    /// any free one [default: localhost:8683, with TLS localhost:8684]
+    #[arg(short, long, value_name = "ADDR:PORT")]
     pub(crate) listen: Vec<String>,
     /// Serve the demo resources
     #[arg(long)]
@@ -174,6 +185,11 @@ pub(crate) struct ServeArgs {
     /// Whose web pages may connect besides its own; `*` is every page in the world
     #[arg(long, value_name = "ORIGIN", value_parser = input::allowed_origin)]
     pub(crate) allow_origin: Vec<AllowedOrigin>,
+    /// A proxy whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) trust_proxy: Vec<Network>,
+    #[command(flatten)]
+    pub(crate) tls: ServerTlsArgs,
 }
 
 /// An origin by name, or all of them.

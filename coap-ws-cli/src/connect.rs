@@ -35,7 +35,10 @@ impl Target {
         }
         let timing = Arc::new(Timing::new());
         let attempt = Attempt { uri, timeout: args.timeout, quiet };
-        let builder = settings(args, global, &timing);
+        let mut builder = settings(args, global, &timing);
+        if let Some(tls) = args.tls.settings(&attempt.uri)? {
+            builder = builder.tls(tls);
+        }
         let client = match args.serve {
             true => build(builder.serve(demo_resources::router()), &attempt.uri),
             false => build(builder, &attempt.uri),
@@ -47,9 +50,6 @@ impl Target {
     /// The connection, made now. Requests go by it, not by the client, which would dial anew
     /// where the first connection ends early, and hide why.
     pub(crate) async fn connect(&self) -> Result<Remote, Failure> {
-        if Uri::parse(&self.attempt.uri).is_ok_and(|uri| uri.scheme().is_secure()) {
-            return Err(Failure::without_tls());
-        }
         self.client.remote().await.map_err(|error| Failure::of(&error, &self.attempt))
     }
 
@@ -68,7 +68,7 @@ impl Target {
 /// How long the peer may take to close after our Release.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Everything that the command line says of a connection. TLS would be added here.
+/// Everything that the command line says of a connection but TLS.
 fn settings(
     args: &ConnectArgs,
     global: Global,
@@ -81,6 +81,12 @@ fn settings(
         headers.append(name.clone(), value.clone());
     }
     let mut builder = Client::builder().headers(headers);
+    if let Some(proxy) = &args.proxy {
+        builder = builder.proxy(proxy.clone());
+    }
+    if let Some(interval) = args.keepalive {
+        config.connection.keepalive_interval = Some(interval);
+    }
     if let Some(limit) = args.timeout {
         config.connection.ping_timeout = limit;
         config.handshake_timeout = limit;

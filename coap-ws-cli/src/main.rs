@@ -16,6 +16,7 @@ mod paint;
 mod say;
 mod text;
 mod timing;
+mod tls;
 mod trace;
 mod uri;
 

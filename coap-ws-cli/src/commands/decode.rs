@@ -87,10 +87,14 @@ fn note(message: &Message<'_>) -> Option<String> {
             let option = fault.option.map(|number| format!(" ({number})")).unwrap_or_default();
             Some(format!("a server answers {:?}: {}{option}", fault.code, fault.text))
         }
-        Kind::Response => check_response(message, UNDERSTOOD)
-            .map(|number| format!("a client may not use it: {number} is critical (RFC 7252 §5.4.1)")),
+        Kind::Response => check_response(message, UNDERSTOOD).map(|number| {
+            format!("a client may not use it: {number} is critical (RFC 7252 §5.4.1)")
+        }),
         Kind::Signal => message.options().find(critical).map(|option| {
-            format!("it ends the connection: option {} is critical (RFC 8323 §5.2)", option.number.get())
+            format!(
+                "it ends the connection: option {} is critical (RFC 8323 §5.2)",
+                option.number.get()
+            )
         }),
         Kind::Empty => Some("an Empty message is ignored (RFC 8323 §3.4)".to_owned()),
         _ => Some("codes of this class are reserved: it is ignored".to_owned()),

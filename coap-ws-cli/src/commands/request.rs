@@ -9,10 +9,10 @@ use crate::input::Hex;
 use crate::output;
 use crate::say;
 use crate::text;
-use coap_ws_tokio::{RequestBuilder, Response};
 use coap_ws_tokio::core::SendError;
 use coap_ws_tokio::core::message::uri::Uri;
 use coap_ws_tokio::core::message::{Code, Encode, EncodeError, Message, encode_message};
+use coap_ws_tokio::{RequestBuilder, Response};
 
 impl From<RequestArgs> for BodyRequestArgs {
     /// A request whose method has no payload.

@@ -10,14 +10,19 @@ use crate::paint::Paint;
 use crate::say;
 use crate::text;
 use crate::timing::ms;
+use crate::tls::ServerTlsArgs;
 use crate::trace::ServerTrace;
 use coap_ws_tokio::core::Side;
 use coap_ws_tokio::engine::{EngineConfig, TapSlot};
 use coap_ws_tokio::policy::{AllowedOrigins, Policy};
-use coap_ws_tokio::{Answer, Handler, Remote, Request, Router, Server};
+use coap_ws_tokio::tls::ServerTls;
+use coap_ws_tokio::{
+    Answer, DEFAULT_PORT, DEFAULT_SECURE_PORT, Handler, Remote, Request, Router, Server,
+};
 use std::io::ErrorKind;
 use std::time::Instant;
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub(super) fn run(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
     let runtime = super::runtime(&mut Builder::new_multi_thread())?;
@@ -27,7 +32,8 @@ pub(super) fn run(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
 }
 
 async fn serve(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
-    let server = bind(&args.listen).await?;
+    let tls = args.tls.settings()?;
+    let server = bind(&args, tls.as_ref()).await?;
     let mut config = EngineConfig::new(Side::Acceptor);
     if global.verbose > 0 {
         config.tap = TapSlot::new(ServerTrace::new(global.verbose));
@@ -40,8 +46,12 @@ async fn serve(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
         }
     };
     let mut stop = Stop::new();
-    for address in server.local_addrs() {
-        say::line(&format!("listening on coap+ws://{address}"))?;
+    for (address, secure) in server.listening() {
+        let scheme = if secure { "coaps+ws" } else { "coap+ws" };
+        say::line(&format!("listening on {scheme}://{address}"))?;
+    }
+    if let Some(tls) = tls {
+        tokio::spawn(reload(args.tls.clone(), tls));
     }
     let (told, tell) = tokio::sync::oneshot::channel();
     let serving = server
@@ -72,13 +82,33 @@ async fn serve(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
     }
 }
 
+/// Reads the certificate anew on SIGHUP. Connections that are open stay as they are.
+async fn reload(args: ServerTlsArgs, tls: ServerTls) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        match args.reload(&tls) {
+            Ok(()) => say::note("the certificate was read anew"),
+            Err(failure) => say::note(&failure.tell(Paint::stderr())),
+        }
+    }
+}
+
 /// Listens on all addresses, with exactly the ports that were stated.
-async fn bind(addresses: &[String]) -> Result<Server, Failure> {
+async fn bind(args: &ServeArgs, tls: Option<&ServerTls>) -> Result<Server, Failure> {
+    let default = match tls {
+        Some(_) => format!("localhost:{DEFAULT_SECURE_PORT}"),
+        None => format!("localhost:{DEFAULT_PORT}"),
+    };
+    let stated = if args.listen.is_empty() { vec![default] } else { args.listen.clone() };
+    let stated = stated.iter().map(|address| (address, tls));
+    let plain = args.tls.listen_plain.iter().map(|address| (address, None));
     let mut server = None;
-    for address in addresses {
-        let bound = match server.take() {
-            None => Server::bind(address).await,
-            Some(server) => Server::and_bind(server, address).await,
+    for (address, tls) in stated.chain(plain) {
+        let bound = match (server.take(), tls.cloned()) {
+            (None, None) => Server::bind(address).await,
+            (None, Some(tls)) => Server::bind_tls(address, tls).await,
+            (Some(server), None) => Server::and_bind(server, address).await,
+            (Some(server), Some(tls)) => Server::and_bind_tls(server, address, tls).await,
         };
         server = Some(bound.map_err(|error| {
             let (exit, why, advice) = match error.kind() {
@@ -120,6 +150,7 @@ async fn bind(addresses: &[String]) -> Result<Server, Failure> {
 fn policy(args: ServeArgs) -> Policy {
     let mut policy = Policy::default();
     policy.public_uris = args.public_uri;
+    policy.trusted_proxies = args.trust_proxy;
     let mut origins = Vec::new();
     for allowed in args.allow_origin {
         match allowed {

@@ -10,44 +10,47 @@ pub(super) async fn interrupted() {
     }
 }
 
-/// What asks a server to end: Ctrl-C, or SIGTERM. Give it once; it can be waited for again.
+/// What asks a server to end: Ctrl-C, or SIGTERM.
 pub(super) struct Stop {
     #[cfg(unix)]
-    terminate: Option<tokio::signal::unix::Signal>,
+    signals: [Option<tokio::signal::unix::Signal>; 2],
 }
 
 impl Stop {
     /// From here on the signals do not end the program by themselves.
+    #[cfg(unix)]
     pub(super) fn new() -> Stop {
-        Stop {
-            #[cfg(unix)]
-            terminate: {
-                use tokio::signal::unix::{SignalKind, signal};
-                signal(SignalKind::terminate()).ok()
-            },
-        }
+        use tokio::signal::unix::{SignalKind, signal};
+        Stop { signals: [SignalKind::interrupt(), SignalKind::terminate()].map(|k| signal(k).ok()) }
     }
 
     /// The next one.
-    pub(super) async fn next(&mut self) {
-        tokio::select! {
-            () = interrupted() => {}
-            () = self.terminated() => {}
-        }
-    }
-
     #[cfg(unix)]
-    async fn terminated(&mut self) {
-        match &mut self.terminate {
-            Some(signal) => {
-                signal.recv().await;
-            }
-            None => pending().await,
+    pub(super) async fn next(&mut self) {
+        let [interrupt, terminate] = &mut self.signals;
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
         }
     }
 
     #[cfg(not(unix))]
-    async fn terminated(&mut self) {
-        pending().await
+    pub(super) fn new() -> Stop {
+        Stop {}
+    }
+
+    #[cfg(not(unix))]
+    pub(super) async fn next(&mut self) {
+        interrupted().await;
+    }
+}
+
+#[cfg(unix)]
+async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => pending().await,
     }
 }

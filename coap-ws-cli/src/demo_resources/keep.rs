@@ -57,7 +57,8 @@ pub(super) struct Conditions<'r> {
 impl Conditions<'_> {
     /// Whether the request may be carried out.
     pub(super) fn hold(&self, entry: Option<&Entry>) -> bool {
-        let matches = |etag: &&[u8]| entry.is_some_and(|entry| etag.is_empty() || **etag == entry.etag);
+        let matches =
+            |etag: &&[u8]| entry.is_some_and(|entry| etag.is_empty() || **etag == entry.etag);
         (self.if_match.is_empty() || self.if_match.iter().any(matches))
             && !(self.if_none_match && entry.is_some())
     }

@@ -2,9 +2,11 @@
 
 use super::{Attempt, Failure, handshake};
 use crate::exit::Exit;
+use crate::tls;
 use coap_ws_tokio::ConnectError;
 use coap_ws_tokio::core::message::uri::Uri;
 use coap_ws_tokio::engine::{EngineError, OpeningError};
+use coap_ws_tokio::tls::TlsFailure;
 use std::io::{self, ErrorKind};
 
 pub(super) fn failure(error: &ConnectError, attempt: &Attempt) -> Failure {
@@ -18,15 +20,16 @@ pub(super) fn failure(error: &ConnectError, attempt: &Attempt) -> Failure {
         ),
         ConnectError::Tcp { address, source } => tcp(address, source, attempt),
         ConnectError::TlsMissing => Failure::without_tls(),
+        ConnectError::Tls(error) if error.is::<TlsFailure>() => {
+            error.downcast_ref().map_or_else(Failure::without_tls, tls::failure)
+        }
         ConnectError::Tls(error) => Failure::new(
             Exit::Connect,
             format!("the TLS handshake failed: {error}"),
             "certificate, name or protocol version do not suit",
             "the name that the certificate is for; coap+ws:// if the port has no TLS",
         ),
-        ConnectError::Opening(OpeningError::Handshake(error)) => {
-            handshake::failure(error, attempt)
-        }
+        ConnectError::Opening(OpeningError::Handshake(error)) => handshake::failure(error, attempt),
         ConnectError::Config(EngineError::Handshake(error)) => handshake::unusable(error),
         ConnectError::Stream(error) => Failure::new(
             Exit::Connect,
@@ -75,11 +78,9 @@ fn tcp(address: &str, source: &io::Error, attempt: &Attempt) -> Failure {
             "the system does not allow it: a firewall or a sandbox".to_owned(),
             "allow it, or run it elsewhere".to_owned(),
         ),
-        _ => (
-            Exit::Connect,
-            "the system says no more".to_owned(),
-            "check host and port".to_owned(),
-        ),
+        _ => {
+            (Exit::Connect, "the system says no more".to_owned(), "check host and port".to_owned())
+        }
     };
     Failure::new(exit, format!("cannot connect to {address}: {source}"), why, advice)
 }

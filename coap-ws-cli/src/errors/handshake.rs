@@ -92,18 +92,16 @@ fn refused(what: String, status: u16, location: Option<&str>, attempt: &Attempt)
                 .to_owned(),
             "-vv shows what was sent; a proxy must pass on Upgrade and Connection".to_owned(),
         ),
-        431 => (
-            "the header fields are too large for it".to_owned(),
-            "fewer or shorter -H".to_owned(),
-        ),
+        431 => {
+            ("the header fields are too large for it".to_owned(), "fewer or shorter -H".to_owned())
+        }
         408 | 429 | 500..=599 => (
             "it, or the server behind it, is down or has too much to do".to_owned(),
             "try again in a while".to_owned(),
         ),
-        200..=299 => (
-            "it serves something else there".to_owned(),
-            "check host and port".to_owned(),
-        ),
+        200..=299 => {
+            ("it serves something else there".to_owned(), "check host and port".to_owned())
+        }
         _ => (
             "a server of WebSockets answers 101 (RFC 6455 §4.2)".to_owned(),
             "-vv shows its answer".to_owned(),

@@ -65,7 +65,9 @@ impl Failure {
         let failure = match error.kind() {
             ErrorKind::Uri(error) => Failure::uri(&attempt.uri, *error),
             ErrorKind::Connect(error) => connecting::failure(error, attempt),
-            ErrorKind::Closed(closed) => closed::failure(closed.reason, closed.diagnostic.as_deref()),
+            ErrorKind::Closed(closed) => {
+                closed::failure(closed.reason, closed.diagnostic.as_deref())
+            }
             ErrorKind::Timeout => no_answer(attempt),
             ErrorKind::Send(error) => unsendable(*error),
             ErrorKind::Unusable(error) => unusable(*error),
@@ -85,7 +87,9 @@ impl Failure {
     /// Why a Ping got no Pong.
     pub(crate) fn of_ping(failure: &PingFailure, attempt: &Attempt) -> Failure {
         match failure {
-            PingFailure::Closed(closed) => closed::failure(closed.reason, closed.diagnostic.as_deref()),
+            PingFailure::Closed(closed) => {
+                closed::failure(closed.reason, closed.diagnostic.as_deref())
+            }
             PingFailure::Send(error) => unsendable(*error),
             _ => Failure::new(
                 Exit::Timeout,
@@ -165,10 +169,7 @@ pub(crate) fn unsendable(error: SendError) -> Failure {
     match error {
         SendError::TooLarge { size, limit } => Failure::new(
             Exit::Usage,
-            format!(
-                "the request has {}, and only {limit} may be sent",
-                text::count(size, "byte")
-            ),
+            format!("the request has {}, and only {limit} may be sent", text::count(size, "byte")),
             "the server's CSM limits the size of a message (RFC 8323 §5.3.1)",
             "send less at a time; requests are not cut into blocks yet (RFC 7959)",
         ),

@@ -1,9 +1,9 @@
 use super::{Attempt, Failure, closed, connecting};
 use crate::exit::Exit;
 use crate::paint::Paint;
+use coap_ws_tokio::ConnectError;
 use coap_ws_tokio::core::message::uri::Uri;
 use coap_ws_tokio::core::{CloseReason, Violation};
-use coap_ws_tokio::ConnectError;
 use std::io;
 
 fn attempt(uri: &str) -> Attempt {

@@ -53,12 +53,8 @@ impl<'b> Reader<'b> {
                 self.item(deep)?;
                 self.text.push(')');
             }
-            Header::Bytes(length) => self.string(length, |bytes| {
-                Some(format!("h'{}'", text::hex(bytes)))
-            })?,
-            Header::Text(length) => self.string(length, |bytes| {
-                Some(text::quoted(std::str::from_utf8(bytes).ok()?))
-            })?,
+            Header::Bytes(length) => self.string(length, shown_bytes)?,
+            Header::Text(length) => self.string(length, shown_text)?,
             Header::Array(length) => self.items('[', ']', length, deep, false)?,
             Header::Map(length) => self.items('{', '}', length, deep, true)?,
             Header::Break => return None,
@@ -100,11 +96,7 @@ impl<'b> Reader<'b> {
     }
 
     /// A string, whole or in pieces.
-    fn string(
-        &mut self,
-        length: Option<usize>,
-        show: impl Fn(&[u8]) -> Option<String>,
-    ) -> Option<()> {
+    fn string(&mut self, length: Option<usize>, show: fn(&[u8]) -> Option<String>) -> Option<()> {
         if let Some(length) = length {
             let shown = show(self.take(length)?)?;
             self.text.push_str(&shown);
@@ -132,10 +124,12 @@ impl<'b> Reader<'b> {
     }
 
     fn float(&mut self, n: f64) {
-        match n {
-            n if n.is_nan() => self.text.push_str("NaN"),
-            n if n.is_infinite() => self.text.push_str(if n > 0.0 { "Infinity" } else { "-Infinity" }),
-            n => self.write(format_args!("{n:?}")),
+        if n.is_nan() {
+            self.text.push_str("NaN");
+        } else if n.is_infinite() {
+            self.text.push_str(if n > 0.0 { "Infinity" } else { "-Infinity" });
+        } else {
+            self.write(format_args!("{n:?}"));
         }
     }
 
@@ -143,6 +137,15 @@ impl<'b> Reader<'b> {
         // Writing to a string does not fail.
         let _ = self.text.write_fmt(text);
     }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "text may be no UTF-8, bytes are always bytes")]
+fn shown_bytes(bytes: &[u8]) -> Option<String> {
+    Some(format!("h'{}'", text::hex(bytes)))
+}
+
+fn shown_text(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(text::quoted)
 }
 
 #[cfg(test)]

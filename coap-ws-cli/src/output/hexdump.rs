@@ -9,11 +9,8 @@ const MOST: usize = 1024;
 /// Sixteen bytes a line.
 pub(super) fn dump(bytes: &[u8], paint: Paint) -> String {
     let shown = bytes.get(..MOST).unwrap_or(bytes);
-    let mut lines: Vec<String> = shown
-        .chunks(16)
-        .enumerate()
-        .map(|(index, row)| line(index * 16, row, paint))
-        .collect();
+    let mut lines: Vec<String> =
+        shown.chunks(16).enumerate().map(|(index, row)| line(index * 16, row, paint)).collect();
     if shown.len() < bytes.len() {
         let rest = text::count(bytes.len() - shown.len(), "byte");
         lines.push(paint.dim(format!("… {rest} more; -o FILE keeps them all")));

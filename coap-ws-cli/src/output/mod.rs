@@ -165,7 +165,10 @@ mod tests {
         let error = Response::error(Code::NOT_FOUND, "no\nsuch\x1b thing");
         assert_eq!(told(error), "4.04 Not Found: no\\nsuch\\u{1b} thing");
         let problem = Response::new(Code::BAD_REQUEST).content_format(ContentFormat::CBOR);
-        assert_eq!(told(problem.payload(vec![0xa0])), "4.00 Bad Request  application/cbor (60)  1 byte");
+        assert_eq!(
+            told(problem.payload(vec![0xa0])),
+            "4.00 Bad Request  application/cbor (60)  1 byte"
+        );
         assert!(told(Response::new(Code::EMPTY)).contains("no answer was wanted"));
     }
 

@@ -86,22 +86,25 @@ impl Wire {
                 }
                 let mut payload: Vec<u8> = self.kept.drain(..frame.length).collect();
                 if let Some(mask) = frame.mask {
-                    payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
+                    payload
+                        .iter_mut()
+                        .zip(mask.iter().cycle())
+                        .for_each(|(byte, key)| *byte ^= key);
                 }
                 self.state = State::Header;
-                self.payload(frame, payload, parts);
+                self.payload(frame, &payload, parts);
             }
         }
         Some(())
     }
 
-    fn payload(&mut self, frame: Frame, payload: Vec<u8>, parts: &mut Vec<Part>) {
+    fn payload(&mut self, frame: Frame, payload: &[u8], parts: &mut Vec<Part>) {
         match frame.first & 0x0f {
             opcode @ 0..=2 => {
                 if opcode > 0 {
                     self.binary = opcode == 2;
                 }
-                self.message.extend_from_slice(&payload);
+                self.message.extend_from_slice(payload);
                 if frame.first & 0x80 != 0 {
                     let message = std::mem::take(&mut self.message);
                     parts.push(match self.binary {
@@ -110,9 +113,9 @@ impl Wire {
                     });
                 }
             }
-            8 => parts.push(Part::Line(closing(&payload))),
+            8 => parts.push(Part::Line(closing(payload))),
             _ if payload.is_empty() => {}
-            _ => parts.push(Part::Line(text::spaced_up_to(&payload, 32))),
+            _ => parts.push(Part::Line(text::spaced_up_to(payload, 32))),
         }
     }
 

@@ -25,8 +25,19 @@ fn the_request_of_rfc_8323_figure_17() {
 #[test]
 fn all_that_the_command_line_adds() {
     let ran = run(&[
-        "put", "--dry-run", "-d", "{}", "-t", "json", "--if-match", "aa", "--no-response", "2",
-        "-O", "65000=0xff", ":8683/a",
+        "put",
+        "--dry-run",
+        "-d",
+        "{}",
+        "-t",
+        "json",
+        "--if-match",
+        "aa",
+        "--no-response",
+        "2",
+        "-O",
+        "65000=0xff",
+        ":8683/a",
     ]);
     let ran = ran.ends(0);
     assert_eq!(line(ran.text(), "connect"), "localhost:8683");

@@ -106,6 +106,8 @@ fn exit_8_is_a_release_before_the_answer() {
     let released = fake::websocket(|socket| {
         socket.asked();
         socket.send(b"\x00\xe4\xffgoing home");
+        // The client waits for an answer that is still on its way; here none is.
+        socket.raw(&[0x88, 2, 0x03, 0xe8]);
     });
     let parts = ["released the connection before it answered", "§5.5", "try again"];
     let ran = run(&["get", &released]).fails(8, parts);

@@ -32,7 +32,8 @@ impl ClientTls {
         ClientTls::new(Trust::Platform)
     }
 
-    /// Trusts these root certificates, and nobody else. A self-signed certificate is its own.
+    /// Trusts these root certificates, and nobody else. A self-signed certificate that is no
+    /// authority (`CA:FALSE`) is its own.
     ///
     /// # Errors
     ///

@@ -16,6 +16,9 @@ pub enum TlsFailure {
     NotYetValid,
     /// Nobody whom we trust has signed it; so is a self-signed one.
     UnknownAuthority,
+    /// It is an authority's own (`CA:TRUE`), which a server's must not be. `openssl req -x509`
+    /// makes such ones unless it is told otherwise.
+    AuthorityAsServer,
     /// It was revoked.
     Revoked,
     /// It is bad in another way.
@@ -74,9 +77,8 @@ impl TlsFailure {
             E::NotValidYet | E::NotValidYetContext { .. } => TlsFailure::NotYetValid,
             E::UnknownIssuer => TlsFailure::UnknownAuthority,
             E::Revoked => TlsFailure::Revoked,
-            // A self-signed end entity that is not among the roots, as webpki sees it.
             E::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-                TlsFailure::UnknownAuthority
+                TlsFailure::AuthorityAsServer
             }
             other => TlsFailure::BadCertificate(other.to_string()),
         }
@@ -112,6 +114,9 @@ impl fmt::Display for TlsFailure {
             }
             Self::UnknownAuthority => {
                 "the certificate is signed by an unknown authority, or by itself; trust its authority (CA certificate)"
+            }
+            Self::AuthorityAsServer => {
+                "the certificate is an authority's (CA:TRUE), which a server's must not be; make one with basicConstraints=CA:FALSE"
             }
             Self::Revoked => "the certificate was revoked",
             Self::BadCertificate(what) => return write!(f, "the certificate is bad: {what}"),

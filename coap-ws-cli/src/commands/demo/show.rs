@@ -81,7 +81,11 @@ impl<W: io::Write> Show<W> {
             true => self.paint.green(format!("All {} checks hold", self.right)),
             false => {
                 let all = self.right + self.wrong;
-                self.paint.red(format!("{} of {} do not hold", self.wrong, text::count(all, "check")))
+                self.paint.red(format!(
+                    "{} of {} do not hold",
+                    self.wrong,
+                    text::count(all, "check")
+                ))
             }
         };
         self.line("");
