@@ -55,7 +55,7 @@ pub trait Buffer {
 /// use coap_ws_core::{Config, Connection, Fixed, Side};
 /// type Node = Connection<Fixed<4, 4, 2, 1024>>;
 /// let node = Node::new(Config::fixed(Side::Acceptor, 512))?;
-/// assert!(core::mem::size_of_val(&node) < 2500);
+/// assert!(core::mem::size_of_val(&node) < 2600);
 /// # Ok::<(), coap_ws_core::ConfigError>(())
 /// ```
 #[derive(Debug)]

@@ -205,7 +205,7 @@ fn changed(tape: &mut Tape<'_>, good: &[u8]) -> Vec<u8> {
             0 => bytes[at] = tape.byte(),
             1 => drop(bytes.remove(at)),
             2 => bytes.insert(at, tape.pick(b"\r\n :,\t\0coapHTTP")),
-            _ => bytes.truncate(bytes.len() - tape.index(9)),
+            _ => bytes.truncate(bytes.len().saturating_sub(tape.index(9))),
         }
         if bytes.is_empty() {
             break;

@@ -49,9 +49,9 @@ fn allocations_of_a_served_get() {
     let plain = served(Plain, 64) as f64 / 64.0;
     let routed = served(Router::new().get("/ready", async || "ok"), 64) as f64 / 64.0;
     println!("a GET that is served: {plain:.2} allocations, by the router {routed:.2}");
-    // The message itself, and the handler's future on either way.
-    assert!(plain <= 3.0, "{plain}");
-    assert!(routed <= 7.0, "{routed}");
+    // The handler's future in its place; for a route also its own box.
+    assert!(plain <= 1.5, "{plain}");
+    assert!(routed <= 2.5, "{routed}");
 }
 
 #[test]
@@ -66,8 +66,7 @@ fn allocations_of_a_get_of_ours() {
                 drop(remote.get("/ready"));
             }
         });
-        let mut asks: Vec<_> =
-            (0..COUNT).map(|_| Task::new(remote.get("/ready").send())).collect();
+        let mut asks: Vec<_> = (0..COUNT).map(|_| Task::new(remote.get("/ready").send())).collect();
         let posting = allocation_counter::measure(|| asks.iter_mut().for_each(Task::poll));
         let sending = allocation_counter::measure(|| _ = rig.near.run(100));
         rig.far.poll(false);
@@ -90,5 +89,5 @@ fn allocations_of_a_get_of_ours() {
         "a GET of ours: {asking:.2} allocations to build, {posting:.2} to post, {sending:.2} to \
          send, {receiving:.2} to receive"
     );
-    assert!(asking + posting + sending + receiving <= 16.0);
+    assert!(asking + posting + sending + receiving <= 7.0);
 }

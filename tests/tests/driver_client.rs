@@ -60,8 +60,7 @@ async fn ws_17_first_requests_share_one_dial() {
 #[tokio::test(start_paused = true)]
 async fn requests_that_wait_for_a_dial_share_its_failure() {
     silent(8683);
-    let client =
-        Client::<Memory>::builder().connect_timeout(3 * SECOND).build(BASE).unwrap();
+    let client = Client::<Memory>::builder().connect_timeout(3 * SECOND).build(BASE).unwrap();
     let start = Instant::now();
     let asks = (0..50).map(|_| client.get("/hello").send());
     for outcome in join_all(asks).await {

@@ -61,10 +61,13 @@ fn abort_then_close(frames: &[Frame]) -> (String, u16) {
 async fn t01_connect_and_say_nothing() {
     let server = server().await;
     let port = server.port;
-    beside_a_canary(&server, all(move |_| async move {
-        let answer = Raw::connect(port).await.rest().await;
-        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    }))
+    beside_a_canary(
+        &server,
+        all(move |_| async move {
+            let answer = Raw::connect(port).await.rest().await;
+            assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        }),
+    )
     .await;
 }
 
@@ -72,17 +75,20 @@ async fn t01_connect_and_say_nothing() {
 async fn t02_one_byte_of_the_head_at_a_time() {
     let server = server().await;
     let port = server.port;
-    beside_a_canary(&server, all(move |_| async move {
-        let mut raw = Raw::connect(port).await;
-        for byte in head(port, "/.well-known/coap").into_bytes() {
-            raw.send(&[byte]).await;
-            sleep(Duration::from_millis(50)).await;
-            if raw.stream.try_read(&mut [0; 1]).is_ok() {
-                return;
+    beside_a_canary(
+        &server,
+        all(move |_| async move {
+            let mut raw = Raw::connect(port).await;
+            for byte in head(port, "/.well-known/coap").into_bytes() {
+                raw.send(&[byte]).await;
+                sleep(Duration::from_millis(50)).await;
+                if raw.stream.try_read(&mut [0; 1]).is_ok() {
+                    return;
+                }
             }
-        }
-        panic!("it has had all the time in the world");
-    }))
+            panic!("it has had all the time in the world");
+        }),
+    )
     .await;
 }
 
@@ -90,13 +96,16 @@ async fn t02_one_byte_of_the_head_at_a_time() {
 async fn t15_garbage_instead_of_http() {
     let server = server().await;
     let port = server.port;
-    beside_a_canary(&server, all(move |n| async move {
-        let mut raw = Raw::connect(port).await;
-        let garbage: Vec<u8> = (0..5000).map(|i| (i * 7 + n * 13 + i * i) as u8).collect();
-        raw.send(&garbage).await;
-        let answer = raw.rest().await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
-    }))
+    beside_a_canary(
+        &server,
+        all(move |n| async move {
+            let mut raw = Raw::connect(port).await;
+            let garbage: Vec<u8> = (0..5000).map(|i| (i * 7 + n * 13 + i * i) as u8).collect();
+            raw.send(&garbage).await;
+            let answer = raw.rest().await;
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+        }),
+    )
     .await;
 }
 
@@ -104,12 +113,15 @@ async fn t15_garbage_instead_of_http() {
 async fn t22_half_a_message_and_then_nothing() {
     let server = server().await;
     let port = server.port;
-    beside_a_canary(&server, all(move |_| async move {
-        let mut raw = Raw::open(port).await;
-        let whole = frame(2, &[7; 100]);
-        raw.send(&whole[..50]).await;
-        assert_eq!(abort_then_close(&raw.frames().await).1, 1008);
-    }))
+    beside_a_canary(
+        &server,
+        all(move |_| async move {
+            let mut raw = Raw::open(port).await;
+            let whole = frame(2, &[7; 100]);
+            raw.send(&whole[..50]).await;
+            assert_eq!(abort_then_close(&raw.frames().await).1, 1008);
+        }),
+    )
     .await;
 }
 
@@ -117,11 +129,14 @@ async fn t22_half_a_message_and_then_nothing() {
 async fn ws_21_a_text_message() {
     let server = server().await;
     let port = server.port;
-    beside_a_canary(&server, all(move |_| async move {
-        let mut raw = Raw::open(port).await;
-        raw.send(&frame(1, b"hello?")).await;
-        assert_eq!(abort_then_close(&raw.frames().await).1, 1003);
-    }))
+    beside_a_canary(
+        &server,
+        all(move |_| async move {
+            let mut raw = Raw::open(port).await;
+            raw.send(&frame(1, b"hello?")).await;
+            assert_eq!(abort_then_close(&raw.frames().await).1, 1003);
+        }),
+    )
     .await;
 }
 
@@ -129,14 +144,17 @@ async fn ws_21_a_text_message() {
 async fn t20_the_header_of_an_oversized_frame() {
     let server = server().await;
     let port = server.port;
-    beside_a_canary(&server, all(move |_| async move {
-        let mut raw = Raw::open(port).await;
-        let mut header = vec![0x82, 0xff];
-        header.extend((1_u64 << 40).to_be_bytes());
-        header.extend([0; 4]);
-        raw.send(&header).await;
-        assert_eq!(abort_then_close(&raw.frames().await).1, 1009);
-    }))
+    beside_a_canary(
+        &server,
+        all(move |_| async move {
+            let mut raw = Raw::open(port).await;
+            let mut header = vec![0x82, 0xff];
+            header.extend((1_u64 << 40).to_be_bytes());
+            header.extend([0; 4]);
+            raw.send(&header).await;
+            assert_eq!(abort_then_close(&raw.frames().await).1, 1009);
+        }),
+    )
     .await;
 }
 
@@ -144,13 +162,16 @@ async fn t20_the_header_of_an_oversized_frame() {
 async fn fmt_25_a_malformed_message() {
     let server = server().await;
     let port = server.port;
-    beside_a_canary(&server, all(move |_| async move {
-        let mut raw = Raw::open(port).await;
-        raw.send(&frame(2, &[0x0f, 0x01, 0xff])).await;
-        let (diagnostic, status) = abort_then_close(&raw.frames().await);
-        assert_eq!(status, 1002);
-        assert!(!diagnostic.is_empty());
-    }))
+    beside_a_canary(
+        &server,
+        all(move |_| async move {
+            let mut raw = Raw::open(port).await;
+            raw.send(&frame(2, &[0x0f, 0x01, 0xff])).await;
+            let (diagnostic, status) = abort_then_close(&raw.frames().await);
+            assert_eq!(status, 1002);
+            assert!(!diagnostic.is_empty());
+        }),
+    )
     .await;
 }
 
@@ -158,24 +179,27 @@ async fn fmt_25_a_malformed_message() {
 async fn all_of_them_at_once_and_some_who_just_leave() {
     let server = server().await;
     let port = server.port;
-    beside_a_canary(&server, all(move |n| async move {
-        match n % 4 {
-            0 => drop(Raw::connect(port).await),
-            1 => drop(Raw::open(port).await),
-            2 => {
-                let mut raw = Raw::open(port).await;
-                for _ in 0..200 {
-                    raw.send(&frame(2, b"\x01\x01\x07\xb5large")).await;
+    beside_a_canary(
+        &server,
+        all(move |n| async move {
+            match n % 4 {
+                0 => drop(Raw::connect(port).await),
+                1 => drop(Raw::open(port).await),
+                2 => {
+                    let mut raw = Raw::open(port).await;
+                    for _ in 0..200 {
+                        raw.send(&frame(2, b"\x01\x01\x07\xb5large")).await;
+                    }
+                    // It never reads, and leaves.
+                    sleep(Duration::from_millis(200)).await;
                 }
-                // It never reads, and leaves.
-                sleep(Duration::from_millis(200)).await;
+                _ => {
+                    let mut raw = Raw::open(port).await;
+                    raw.send(&frame(2, &[0xff; 3]).repeat(1000)).await;
+                    raw.frames().await;
+                }
             }
-            _ => {
-                let mut raw = Raw::open(port).await;
-                raw.send(&frame(2, &[0xff; 3]).repeat(1000)).await;
-                raw.frames().await;
-            }
-        }
-    }))
+        }),
+    )
     .await;
 }

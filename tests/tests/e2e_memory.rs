@@ -1,9 +1,11 @@
 //! What connections cost the server's heap (T98, T99). The server has a thread of its own, and
 //! what that allocates is counted.
+//!
+//!     ulimit -n 30000; SOAK=10000 cargo test --release -p coap-ws-tests --test e2e_memory
 
 mod e2e_support;
 
-use coap_ws_tokio::{Router, Server};
+use coap_ws_tokio::{Router, Server, ServerLimits};
 use e2e_support::{CSM_FRAME, GET_HELLO};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -28,7 +30,9 @@ impl Counted {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let server = Server::bind("127.0.0.1:0").await.unwrap();
+                let mut limits = ServerLimits::default();
+                limits.max_connections = 100_000;
+                let server = Server::bind("127.0.0.1:0").await.unwrap().limits(limits);
                 port_tx.send(server.local_addrs().next().unwrap().port()).unwrap();
                 tokio::spawn(server.serve(app()).into_future());
             });
@@ -90,16 +94,27 @@ fn client(port: u16) -> TcpStream {
 
 #[test]
 fn t98_an_idle_connection_holds_less_than_six_kib() {
-    const COUNT: i64 = 300;
+    idle_connections(300);
+}
+
+/// Nothing where it is not asked for: it takes 20,000 descriptors.
+#[test]
+fn t98_soak() {
+    if let Some(count) = std::env::var_os("SOAK") {
+        idle_connections(count.to_str().and_then(|text| text.parse().ok()).expect("a number"));
+    }
+}
+
+fn idle_connections(count: i64) {
     let server = Counted::start(|| Router::new().get("/hello", async || "hi"));
     let port = server.port;
     // What grows once is not counted.
     let warm = server.while_it_runs(|| (0..64).map(|_| client(port)).collect::<Vec<_>>());
     let before = server.run(Duration::from_millis(2500));
-    let clients = server.while_it_runs(|| (0..COUNT).map(|_| client(port)).collect::<Vec<_>>());
+    let clients = server.while_it_runs(|| (0..count).map(|_| client(port)).collect::<Vec<_>>());
     let after = server.run(Duration::from_millis(2500));
-    let each = (after - before) / COUNT;
-    println!("{each} bytes for each idle connection");
+    let each = (after - before) / count;
+    println!("{each} bytes of heap for each idle connection");
     assert!(each < 6 * 1024, "{each} bytes each");
     drop((warm, clients));
 }

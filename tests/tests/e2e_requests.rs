@@ -49,7 +49,7 @@ async fn errors_are_values_until_success_is_asked_for() {
 async fn sixty_four_kib_go_both_ways_in_one_message() {
     let server = serve(app()).await;
     let client = server.client().await;
-    let body: Vec<u8> = (0..65_536_u32).map(|n| (n * 31 >> 3) as u8).collect();
+    let body: Vec<u8> = (0..65_536_u32).map(|n| ((n * 31) >> 3) as u8).collect();
     let echo = client.post("/echo").body(body.clone()).send().await.unwrap();
     assert_eq!(echo.body(), &body);
     assert_eq!(client.get("/large").send().await.unwrap().body().len(), 65_536);

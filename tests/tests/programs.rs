@@ -109,8 +109,9 @@ impl Peer {
                 self.store = view.payload().to_vec();
                 message::Response::new(Code::CHANGED)
             }
-            (Code::GET, Some(b"store")) => message::Response::content(&self.store)
-                .content_format(ContentFormat::OCTET_STREAM),
+            (Code::GET, Some(b"store")) => {
+                message::Response::content(&self.store).content_format(ContentFormat::OCTET_STREAM)
+            }
             _ => message::Response::error(Code::NOT_FOUND, "no such resource"),
         };
         // Requests are only told while there is room for their answers.
@@ -316,6 +317,7 @@ async fn a_microcontroller() -> Outcome {
     let base = format!("coap+ws://127.0.0.1:{}", listener.local_addr()?.port());
     let thread = std::thread::spawn(move || -> io::Result<u64> {
         let (mut stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
         shake_hands(&mut stream)?;
         let start = std::time::Instant::now();
         let now = || Instant::ZERO.saturating_add(start.elapsed());

@@ -7,8 +7,8 @@ mod raw;
 
 pub(crate) use raw::{CSM_FRAME, Frame, GET_HELLO, Raw, frame, head};
 
-use coap_ws_tokio::{Client, Request, Response, Router, Server};
 use coap_ws_tokio::core::message::Code;
+use coap_ws_tokio::{Client, Request, Response, Router, Server};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -82,13 +82,19 @@ pub(crate) fn app() -> Router {
         })
         .get("/never", std::future::pending::<Response>)
         .post("/reverse", async |request: Request| request.remote().get("/hello").send().await)
-        .get("/store/{name}", with(|store, name, _| {
-            let missing = || Response::error(Code::NOT_FOUND, "nothing there");
-            store.get(&name).cloned().unwrap_or_else(missing)
-        }))
+        .get(
+            "/store/{name}",
+            with(|store, name, _| {
+                let missing = || Response::error(Code::NOT_FOUND, "nothing there");
+                store.get(&name).cloned().unwrap_or_else(missing)
+            }),
+        )
         .put("/store/{name}", with(put))
-        .delete("/store/{name}", with(|store, name, _| {
-            store.remove(&name);
-            Response::new(Code::DELETED)
-        }))
+        .delete(
+            "/store/{name}",
+            with(|store, name, _| {
+                store.remove(&name);
+                Response::new(Code::DELETED)
+            }),
+        )
 }
