@@ -1,4 +1,6 @@
-//! The command line.
+//! The command line. Its documentation is the text of `--help`, which knows no links.
+
+#![allow(rustdoc::broken_intra_doc_links)]
 
 use crate::exit::TABLE;
 use crate::input::{self, Body, ExtraOption, HeaderField};

@@ -91,9 +91,9 @@ fn meaning(code: Code, number: OptionNumber, n: u32) -> String {
     }
 }
 
-/// `application/json (50)`.
+/// `application/json (50)`; without the parameters of the type, which the number implies.
 pub(crate) fn format(format: ContentFormat) -> String {
-    match format.media_type() {
+    match format.media_type().and_then(|name| name.split(';').next()) {
         Some(name) => format!("{name} ({})", format.get()),
         None => format.get().to_string(),
     }
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(told("01 01 01 b5 68656c6c6f"), "GET  token 01  Uri-Path \"hello\"");
         assert_eq!(
             told("01 45 42 c0 ff 6869"),
-            "2.05 Content  token 42  Content-Format text/plain;charset=utf-8 (0)  2 bytes \"hi\""
+            "2.05 Content  token 42  Content-Format text/plain (0)  2 bytes \"hi\""
         );
         assert_eq!(told("00 84"), "4.04 Not Found");
         assert_eq!(told("00 99"), "4.25");

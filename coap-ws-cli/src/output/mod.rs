@@ -99,8 +99,11 @@ pub(crate) fn readable(
     if payload.is_empty() {
         return None;
     }
-    let text = std::str::from_utf8(payload).ok().filter(|text| text::is_readable(text));
-    let shown = match (Kind::of(format), text) {
+    let kind = Kind::of(format);
+    // Where nobody says that it is text, control characters say that it is none.
+    let text = std::str::from_utf8(payload).ok();
+    let text = text.filter(|text| !matches!(kind, Kind::Unknown) || text::is_readable(text));
+    let shown = match (kind, text) {
         (Kind::Json, Some(text)) => json::pretty(text).map(|text| text::harmless(&text)),
         (Kind::Links, Some(text)) => links::table(text, paint),
         (Kind::Cbor, _) => cbor::diagnostic(payload),
@@ -114,7 +117,9 @@ pub(crate) fn readable(
 }
 
 /// How a payload is shown.
+#[derive(Clone, Copy)]
 enum Kind {
+    Unknown,
     Text,
     Json,
     Links,
@@ -139,7 +144,8 @@ impl Kind {
                 | ContentFormat::CWT,
             ) => Kind::Cbor,
             Some(ContentFormat::OCTET_STREAM | ContentFormat::EXI) => Kind::Bytes,
-            _ => Kind::Text,
+            Some(ContentFormat::TEXT | ContentFormat::XML) => Kind::Text,
+            _ => Kind::Unknown,
         }
     }
 }
@@ -159,7 +165,7 @@ mod tests {
     fn the_status_is_one_line() {
         let told = |response: Response| status(&response, Paint::plain());
         let content = Response::content("hi").content_format(ContentFormat::TEXT).etag(vec![1, 2]);
-        let line = "2.05 Content  ETag 0x0102  text/plain;charset=utf-8 (0)  2 bytes";
+        let line = "2.05 Content  ETag 0x0102  text/plain (0)  2 bytes";
         assert_eq!(told(content), line);
         assert_eq!(told(Response::new(Code::CHANGED)), "2.04 Changed");
         let error = Response::error(Code::NOT_FOUND, "no\nsuch\x1b thing");
@@ -190,6 +196,7 @@ mod tests {
         assert_eq!(shown(b"{\"a\":", Some(ContentFormat::JSON)), "{\"a\":");
         assert!(shown(&[0xff], Some(ContentFormat::JSON)).contains("ff"));
         assert!(shown(&[0xa1, 1], Some(ContentFormat::CBOR)).contains("a1 01"));
-        assert!(shown(b"\x1b[2J", Some(ContentFormat::TEXT)).contains("1b 5b"));
+        assert_eq!(shown(b"\x1b[2J", Some(ContentFormat::TEXT)), "\\u{1b}[2J");
+        assert!(shown(b"\x1b[2J", None).contains("1b 5b"));
     }
 }

@@ -8,11 +8,11 @@ fn a_message_byte_by_byte() {
     let ran = run(&["decode", "01 45:42 c0 ff 68 69"]).ends(0);
     assert_eq!(
         ran.text(),
-        "2.05 Content  token 42  Content-Format text/plain;charset=utf-8 (0)  2 bytes \"hi\"\n  \
+        "2.05 Content  token 42  Content-Format text/plain (0)  2 bytes \"hi\"\n  \
            01     length nibble 0, token length 1\n  \
            45     code 2.05 Content\n  \
            42     token\n  \
-           c0     Content-Format text/plain;charset=utf-8 (0) (12 = 0 + 12, length 0)\n  \
+           c0     Content-Format text/plain (0) (12 = 0 + 12, length 0)\n  \
            ff     payload marker\n  \
            68 69  payload, 2 bytes \"hi\"\n"
     );
