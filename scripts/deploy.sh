@@ -110,30 +110,35 @@ reload_apache() {
     kill -USR1 "${children[apache]}"
 }
 
-# What is asked of each --------------------------------------------------------------------------
-
 # settled: the proxy has found the servers that were started behind it.
 settled() {
-    ! peer ask "$port" "$ca" localhost 2>&1 | grep -qE '^50[23]'
+    local answer
+    answer=$(peer ask "$port" "$ca" localhost 2>&1) && [[ "$answer" != 50[234]* ]]
 }
+
+# What is asked of each --------------------------------------------------------------------------
 
 # named_servers: the two servers, with the names that the proxy has.
 named_servers() {
     serve "$proxy.coap1" "$coap1" "${names[@]}"
     serve "$proxy.coap2" "$coap2" "${names[@]}"
-    soon settled || true
+    soon both_reached || true
+}
+
+# both_reached: asks once; whether each of the two has been asked by now.
+both_reached() {
+    peer ask "$port" "$ca" localhost >/dev/null 2>&1 || true
+    [ "$(connected "$proxy.coap1")" -gt 0 ] && [ "$(connected "$proxy.coap2")" -gt 0 ]
 }
 
 # The proxy says who asked whom: what clients wrote themselves stands before it or is gone.
 forwards() {
     local head
-    run "$proxy.record1" python3 "$files/peer.py" record "$coap1"
-    run "$proxy.record2" python3 "$files/peer.py" record "$coap2"
-    started "$proxy.record1" listens "$coap1"
-    started "$proxy.record2" listens "$coap2"
+    soon settled || true
     peer ask "$port" "$ca" coap.example 'X-Forwarded-For: 192.0.2.66' >/dev/null || true
     stop "$proxy.record1" "$proxy.record2"
-    head=$(tr -d '\r' <"$logs/$proxy.record1.out"; tr -d '\r' <"$logs/$proxy.record2.out")
+    # Of the heads that came, the one of this name.
+    head=$(awk -v RS= '/coap\.example/' "$logs/$proxy.record1.out" "$logs/$proxy.record2.out")
     has "$proxy.passes_on_host" "^[Hh]ost: coap\.example:$port$" "$head"
     has "$proxy.passes_on_coap" '^[Ss]ec-[Ww]eb[Ss]ocket-[Pp]rotocol: coap$' "$head"
     if grep -i '^x-forwarded-for: ' <<<"$head" | tail -n 1 | grep -qE '(^| )127\.0\.0\.1$'; then
@@ -193,16 +198,43 @@ connected() {
     grep -c ' connected$' "$logs/$1.err" || true
 }
 
-# Four connections, two servers.
+# two_ended: two of the four have.
+two_ended() {
+    local n count=0
+    for n in 1 2 3 4; do
+        if ended "$proxy.hold$n"; then count=$((count + 1)); fi
+    done
+    [ "$count" -ge 2 ]
+}
+
+# hold N: the Nth of four connections that stay.
+hold() {
+    pings "$proxy.hold$1" 100 0.2
+    soon grep -qs '^pong' "$logs/$proxy.hold$1.out" || true
+}
+
+# Four connections, two servers. One server is started anew; who comes then goes to it, since the
+# other one has two already. Taking turns would not do that.
 balances() {
     local n one two before1 before2
     before1=$(connected "$proxy.coap1") before2=$(connected "$proxy.coap2")
-    for n in 1 2 3 4; do
-        pings "$proxy.balance$n" 100 0.2
-        soon grep -qs '^pong' "$logs/$proxy.balance$n.out" || true
-    done
+    for n in 1 2 3 4; do hold $n; done
     one=$(($(connected "$proxy.coap1") - before1)) two=$(($(connected "$proxy.coap2") - before2))
     is "$proxy.balances" '2 and 2' "$one and $two"
+
+    kill -TERM "${children[$proxy.coap1]}"
+    status "$proxy.coap1"
+    serve "$proxy.coap1" "$coap1" "${names[@]}"
+    soon two_ended || true
+    before2=$(connected "$proxy.coap2")
+    for n in 1 2 3 4; do
+        if ended "$proxy.hold$n"; then
+            status "$proxy.hold$n"
+            hold $n
+        fi
+    done
+    one=$(connected "$proxy.coap1") two=$(($(connected "$proxy.coap2") - before2))
+    is "$proxy.balances_again" '2 and 0' "$one and $two"
 }
 
 # The four are still there. One server is told to end: its two are released, the others stay, and
@@ -219,17 +251,18 @@ drains() {
     fi
     name=$proxy.drain.next
     if asks "$name" get "${trust[@]}" "$uri/hello"; then said "$name" 'hello from coap-ws'; fi
+    soon two_ended || true
     for n in 1 2 3 4; do
-        if ended "$proxy.balance$n"; then
-            status "$proxy.balance$n"
+        if ended "$proxy.hold$n"; then
+            status "$proxy.hold$n"
             if [ "$code" = 8 ]; then
                 released=$((released + 1))
             else
-                echo "  exit code $code: $(oneline <"$logs/$proxy.balance$n.err")"
+                echo "  exit code $code: $(oneline <"$logs/$proxy.hold$n.err")"
             fi
         else
             alive=$((alive + 1))
-            stop "$proxy.balance$n"
+            stop "$proxy.hold$n"
         fi
     done
     is "$proxy.drain.released" '2 released, 2 as before' "$released released, $alive as before"
@@ -283,6 +316,11 @@ front() {
     ports[$proxy]=$port
     uri=coaps+ws://localhost:$port
     names=(--public-uri "coaps+ws://localhost:$port" --public-uri "coaps+ws://coap.example:$port")
+    # Somebody is there before the proxy looks for the first time.
+    run "$proxy.record1" python3 "$files/peer.py" record "$coap1"
+    run "$proxy.record2" python3 "$files/peer.py" record "$coap2"
+    started "$proxy.record1" listens "$coap1"
+    started "$proxy.record2" listens "$coap2"
     "start_$proxy"
     started "$proxy" listens "$port"
     forwards

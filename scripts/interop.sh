@@ -45,6 +45,8 @@ with socket.socket() as s:
 start() {
     local name=$1 line=$2 tenths
     shift 2
+    # Here and not by the redirection, which is the child's: an earlier run has said LINE too.
+    rm -f "$logs/$name.out"
     "$@" >"$logs/$name.out" 2>"$logs/$name.err" </dev/null &
     children+=($!)
     for ((tenths = 0; tenths < 150; tenths++)); do
@@ -135,6 +137,20 @@ sys.stdout.buffer.write(bytes(i % 251 for i in range(65_536)))' >"$logs/large"
     if client $name 0 put -d kept "$base/store/x"; then same $name "$(text '')"; fi
     name=ours_asks.get_store
     if client $name 0 get "$base/store/x"; then same $name "$(text kept)"; fi
+
+    name=ours_asks.delete_store
+    if client $name 0 delete "$base/store/x"; then ok $name; fi
+    name=ours_asks.get_deleted
+    if client $name 4 get "$base/store/x"; then ok $name; fi
+
+    name=ours_asks.ping
+    if client $name 0 ping -c 3 -i 0.1 "$base"; then
+        if grep -q '^3 sent, 3 answered' "$logs/$name.out"; then
+            ok $name
+        else
+            fail $name "$(tail -n 1 "$logs/$name.out")"
+        fi
+    fi
 
     name=ours_asks.post_echo
     if client $name 0 post -d echoed "$base/echo"; then same $name "$(text echoed)"; fi

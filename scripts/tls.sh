@@ -49,14 +49,14 @@ versions() {
     done
     # That this client can speak them shows against a server that does.
     run versions.old env OPENSSL_CONF=/dev/null openssl s_server -accept "127.0.0.1:$old_port" \
-        -cert "$certs/site.pem" -key "$certs/site.key" -tls1_1 "${old[@]}"
+        -cert "$certs/site.pem" -key "$certs/site.key" -www -tls1_1 "${old[@]}"
     started versions.old listens "$old_port"
     s_client "$old_port" -tls1_1 "${old[@]}" -brief
     has versions.openssl_1_1.can '^Protocol version: TLSv1\.1$' "$seen"
     for version in 1_1 1; do
         s_client "$port" "-tls$version" "${old[@]}" -brief
         is "versions.openssl_$version.refused" 1 "$code"
-        has "versions.openssl_$version.by_us" 'alert protocol version' "$seen"
+        has "versions.openssl_$version.by_us" 'alert (protocol version|handshake failure)' "$seen"
     done
     # Nor does our client.
     tool versions.client_1_1 get --cacert "$certs/ca.pem" "coaps+ws://localhost:$old_port/hello"
@@ -68,7 +68,7 @@ versions() {
         s_client "$port" "-tls$version" -alpn coap
         has "versions.no_alpn_$version" '^No ALPN negotiated$' "$seen"
     done
-    run versions.extensions openssl s_server -accept "127.0.0.1:$old_port" -tlsextdebug \
+    run versions.extensions openssl s_server -accept "127.0.0.1:$old_port" -www -tlsextdebug \
         -cert "$certs/site.pem" -key "$certs/site.key"
     started versions.extensions listens "$old_port"
     tool versions.client_alpn get --timeout 2 --cacert "$certs/ca.pem" \
@@ -112,7 +112,8 @@ certificates() {
 wrong_name another name
 expired expired
 not_yet not valid yet
-self_signed authority, or by itself
+self_signed signed by an unknown authority, or by itself
+authority CA:TRUE
 stranger unknown authority
 END
     read -r port < <(free_ports 1)
@@ -148,6 +149,35 @@ END
         said $name 'hello from coap-ws'
     fi
     stop certificates.clients
+}
+
+# SIGHUP reads certificate and key anew; who is connected stays so.
+reloads() {
+    local port name=reloads.before
+    read -r port < <(free_ports 1)
+    cp "$certs/site.pem" "$certs/renewed.pem"
+    cp "$certs/site.key" "$certs/renewed.key"
+    serve reloads "$port" --cert "$certs/renewed.pem" --key "$certs/renewed.key"
+    run $name "$coap_ws" ping --cacert "$certs/ca.pem" -c 10 -i 0.2 "coaps+ws://localhost:$port"
+    soon grep -qs '^pong' "$logs/$name.out" || true
+    cp "$certs/stranger.pem" "$certs/renewed.pem"
+    cp "$certs/stranger.key" "$certs/renewed.key"
+    kill -HUP "${children[reloads]}"
+    soon grep -qs 'read anew' "$logs/reloads.err" || true
+    if asks reloads.after get --cacert "$certs/strangers.pem" "coaps+ws://localhost:$port/hello"
+    then
+        said reloads.after 'hello from coap-ws'
+    fi
+    status $name
+    is $name '0 10' "$code $(grep -c '^pong' "$logs/$name.out" || true)"
+    # What cannot be used is not taken.
+    cp "$certs/site.key" "$certs/renewed.key"
+    kill -HUP "${children[reloads]}"
+    soon grep -qs 'cannot be used' "$logs/reloads.err" || true
+    if asks reloads.bad get --cacert "$certs/strangers.pem" "coaps+ws://localhost:$port/hello"; then
+        said reloads.bad 'hello from coap-ws'
+    fi
+    stop reloads
 }
 
 # Our server, aiocoap's client: all that it checks without TLS too.
@@ -216,15 +246,26 @@ certificate not_yet ca $localhost 20990101000000Z 21000101000000Z
 certificate stranger strangers $localhost
 certificate alice clients DNS:alice
 certificate mallory strangers DNS:mallory
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 30 -subj /CN=localhost \
-    -addext "subjectAltName=$localhost" -keyout "$certs/self_signed.key" \
-    -out "$certs/self_signed.pem" 2>/dev/null
+# self_signed NAME EXTENSION...: a certificate that nobody else has signed.
+self_signed() {
+    local name=$1 extension extensions=(-addext "subjectAltName=$localhost")
+    shift
+    for extension in "$@"; do extensions+=(-addext "$extension"); done
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 30 \
+        -subj /CN=localhost "${extensions[@]}" -keyout "$certs/$name.key" \
+        -out "$certs/$name.pem" 2>/dev/null
+}
+self_signed self_signed basicConstraints=critical,CA:FALSE
+# What openssl makes unless it is told otherwise.
+self_signed authority
 large "$logs/large"
 
 step "versions, as openssl sees them"
 versions
 step "certificates"
 certificates
+step "a new certificate"
+reloads
 step "our server, aiocoap's client"
 aiocoap_asks
 step "aiocoap's server, our client"

@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn by_id_area_requirement_and_rfc() {
         let all = count(&[], &[]);
-        assert_eq!(count(&["ping-token"], &[]), 4);
+        assert_eq!(count(&["ping-token"], &[]), 5);
         assert!(count(&["ws-"], &[]) > 20);
         assert!(count(&["No-Response"], &[]) > 5);
         assert!(count(&["PING-01"], &[]) >= 6);

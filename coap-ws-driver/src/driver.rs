@@ -7,12 +7,13 @@ use crate::engine::{Engine, Event};
 use crate::error::{Closed, ConnectError};
 use crate::handler::Handler;
 use crate::mailbox::{Command, Mailbox, lost};
+use crate::parked::Parked;
 use crate::remote::{OpenedInfo, Remote, RemoteEnds, RemoteInfo};
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{Timer, Transport};
-use coap_ws_core::message::Code;
-use coap_ws_core::{Instant, RefusedWhy, ReleaseOptions, Responder, SendError};
+use coap_ws_core::message::{Code, OwnedMessage};
+use coap_ws_core::{Connection, Instant, RefusedWhy, ReleaseOptions, Responder, SendError};
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
@@ -48,6 +49,8 @@ pub struct Driver<T, C, H: Handler> {
     accept: Option<AcceptHook>,
     /// What the application is to say about the peer.
     verdict: Option<Verdict>,
+    /// Requests whose handlers wait for room.
+    parked: Parked,
     /// A Release that waits for room.
     release: Option<(Duration, String)>,
     diagnostic: Option<String>,
@@ -83,6 +86,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             answers: Answers::new(),
             accept: None,
             verdict: None,
+            parked: Parked::default(),
             release: None,
             diagnostic: None,
             broken: None,
@@ -109,11 +113,17 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         }
         moved |= self.hear_verdict(cx);
         moved |= self.retry() | self.release();
-        while self.engine.has_room() {
+        while self.may_answer() {
             let Some((responder, response)) = self.answers.poll_next(cx) else { break };
             if !self.respond(responder, response) {
                 break;
             }
+            moved = true;
+        }
+        while self.may_answer()
+            && let Some((responder, message)) = self.parked.pop()
+        {
+            self.start(cx, responder, message);
             moved = true;
         }
         while let Some(event) = self.engine.poll_event() {
@@ -121,7 +131,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             self.event(cx, event);
             self.retry();
         }
-        if self.engine.is_ending() && !self.answers.is_empty() {
+        if self.engine.is_ending() && !(self.answers.is_empty() && self.parked.is_empty()) {
+            self.parked.clear();
             self.answers.clear();
         }
         moved
@@ -223,10 +234,12 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 *place = Some(settings);
             }
             Event::Request { responder, message } => {
-                let request = Request::new(message, self.remote.clone());
-                let call = || self.handler.call(request);
-                if let Some((responder, response)) = self.answers.start(cx, responder, call) {
-                    self.respond(responder, response);
+                let next = match self.may_answer() && self.parked.is_empty() {
+                    true => Some((responder, message)),
+                    false => self.parked.push(responder, message),
+                };
+                if let Some((responder, message)) = next {
+                    self.start(cx, responder, message);
                 }
             }
             Event::Response { exchange, message } => {
@@ -248,7 +261,10 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 self.asks.failed(exchange, error, sent, diagnostic);
             }
             Core::Silent(exchange) => self.asks.answered(exchange, Response::new(Code::EMPTY)),
-            Core::Expired(id) => self.answers.expire(id),
+            Core::Expired(id) => {
+                self.parked.expire(id);
+                self.answers.expire(id);
+            }
             Core::PingFailed { ping, error } => self.asks.ping_failed(ping, error, diagnostic),
             Core::Closed(reason) => {
                 let diagnostic = self.diagnostic.take();
@@ -257,6 +273,23 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             // `Room` is what `retry` looks for by itself.
             _ => {}
         }
+    }
+
+    /// Calls the handler of a request.
+    fn start(&mut self, cx: &mut Context<'_>, responder: Responder, message: OwnedMessage) {
+        let request = Request::new(message, self.remote.clone());
+        let call = || self.handler.call(request);
+        if let Some((responder, response)) = self.answers.start(cx, responder, call) {
+            self.respond(responder, response);
+        }
+    }
+
+    /// Whether output is low enough for an answer: half of what stops reading, so that there is
+    /// room for a large one, and reading goes on.
+    fn may_answer(&self) -> bool {
+        let most = self.engine.config().connection.limits.write_high / 2;
+        let waiting = self.engine.connection().map(Connection::output_waiting);
+        self.engine.has_room() && waiting.is_some_and(|waiting| waiting <= most)
     }
 
     /// Gives an answer to the connection; false where it has to wait for room.
@@ -284,6 +317,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     }
 
     fn closed(&mut self, closed: Closed) {
+        self.parked.clear();
         self.answers.clear();
         self.mailbox.close(closed.clone());
         self.asks.close(&closed);

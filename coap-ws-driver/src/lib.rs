@@ -22,6 +22,7 @@ pub mod handshake;
 mod mailbox;
 mod options;
 mod outgoing;
+mod parked;
 mod permits;
 pub mod policy;
 mod proxy;

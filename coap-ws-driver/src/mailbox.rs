@@ -25,10 +25,20 @@ pub(crate) type Ticket = u64;
 pub(crate) enum Command {
     Request(Box<Ask>),
     /// A request waits for its permit; its time counts from now.
-    Alarm { ticket: Ticket, after: Duration, reply: oneshot::Sender<()> },
+    Alarm {
+        ticket: Ticket,
+        after: Duration,
+        reply: oneshot::Sender<()>,
+    },
     Cancel(Ticket),
-    Ping { custody: bool, reply: oneshot::Sender<Result<bool, PingFailure>> },
-    Release { hold_off: Duration, diagnostic: String },
+    Ping {
+        custody: bool,
+        reply: oneshot::Sender<Result<bool, PingFailure>>,
+    },
+    Release {
+        hold_off: Duration,
+        diagnostic: String,
+    },
     Abort(String),
 }
 

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use coap_ws_core::message::{ContentFormat, EncodeError, Encoder, OptionNumber, OwnedMessage};
 use smallvec::SmallVec;
+use std::fmt;
 
 /// Options in ascending order, repeated ones in the order they were added.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Options(SmallVec<[(OptionNumber, Bytes); 2]>);
 
 impl Options {
@@ -61,5 +62,15 @@ impl Options {
 
     pub(crate) fn encode(&self, out: &mut Encoder<'_>) -> Result<(), EncodeError> {
         self.0.iter().try_for_each(|(number, value)| out.option(*number, value))
+    }
+}
+
+/// Numbers and lengths, never a value (T92).
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, value) in &self.0 {
+            write!(f, " {}:{}B", number.get(), value.len())?;
+        }
+        Ok(())
     }
 }

@@ -9,15 +9,23 @@ use bytes::Bytes;
 use coap_ws_core::message::uri::Uri;
 use coap_ws_core::message::{Code, ContentFormat, Encode, EncodeError, Encoder, OptionNumber};
 use coap_ws_core::{SendError, Sent};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A request, owned, without its token.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Outgoing {
     code: Code,
     options: Options,
     payload: Bytes,
+}
+
+impl fmt::Debug for Outgoing {
+    /// Code, option numbers and lengths; never a value (T92).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}{:?} payload={}B", self.code, self.options, self.payload.len())
+    }
 }
 
 impl Encode for Outgoing {

@@ -9,6 +9,7 @@ use crate::request::Request;
 use crate::response::{IntoResponse, Response};
 use coap_ws_core::message::{Code, ContentFormat};
 use path::Pattern;
+use smallvec::SmallVec;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -169,11 +170,14 @@ impl Router {
     }
 
     fn answer(&self, request: Request) -> Answer {
-        let segments: Vec<&str> = request.segments().collect();
-        let Some((route, params)) = self.find(&segments) else {
-            let response = match segments[..] {
-                [".well-known", "core"] => self.discover(&request),
-                _ => Response::error(Code::NOT_FOUND, "no such resource"),
+        let segments: SmallVec<[&str; 8]> = request.segments().collect();
+        let found = self.find(&segments);
+        let discovers = segments[..] == [".well-known", "core"];
+        drop(segments);
+        let Some((route, params)) = found else {
+            let response = match discovers {
+                true => self.discover(&request),
+                false => Response::error(Code::NOT_FOUND, "no such resource"),
             };
             return Box::pin(std::future::ready(response));
         };

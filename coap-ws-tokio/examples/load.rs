@@ -44,9 +44,7 @@ async fn main() -> Result<(), Failure> {
         let server = (cpu(child.0.id())? - server) * 100_000.0 / count as f64;
         let client = (cpu(std::process::id())? - client) * 100_000.0 / count as f64;
         let rate = count as f64 / seconds;
-        println!(
-            "{connections:>11} × {in_flight:<9} {rate:>12.0} {server:>19.3} {client:>19.3}"
-        );
+        println!("{connections:>11} × {in_flight:<9} {rate:>12.0} {server:>19.3} {client:>19.3}");
     }
     Ok(())
 }
@@ -60,7 +58,12 @@ async fn serve() -> Result<(), Failure> {
 }
 
 /// How many requests are answered in a time.
-async fn run(base: &str, connections: usize, flight: usize, time: Duration) -> Result<u64, Failure> {
+async fn run(
+    base: &str,
+    connections: usize,
+    flight: usize,
+    time: Duration,
+) -> Result<u64, Failure> {
     let end = Instant::now() + time;
     let mut tasks = Vec::new();
     for _ in 0..connections {

@@ -71,5 +71,9 @@ fn hello_server_and_get() {
 fn device_dials_out() {
     let output = output(&mut Command::new(program("device_dials_out")));
     let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(text.lines().filter(|line| line.ends_with("says 22.5 degrees")).count(), 3, "{text}");
+    assert_eq!(
+        text.lines().filter(|line| line.ends_with("says 22.5 degrees")).count(),
+        3,
+        "{text}"
+    );
 }

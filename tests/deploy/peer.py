@@ -2,7 +2,7 @@
 
 usage: peer.py ask PORT CA NAME [FIELD...]      asks for the upgrade; prints status and text
        peer.py hold PORT CA NAME SECONDS        then sends nothing; prints when it was cut
-       peer.py record PORT                      is the server; prints the first request's head
+       peer.py record PORT                      is the server; prints the requests' heads
 
 `ask` and `hold` connect to 127.0.0.1:PORT by TLS, trust CA only, and call the server NAME:PORT.
 Each FIELD is one more header line, such as "Origin: https://evil.example".
@@ -101,7 +101,7 @@ def record(port):
                 # A health check only connects.
                 if not head:
                     continue
-                print(head.replace("\r\n", "\n"), flush=True)
+                print(head.replace("\r\n", "\n"), end="\n\n", flush=True)
                 stream.sendall(b"HTTP/1.1 403 Seen\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 
 

@@ -216,9 +216,8 @@ impl<'t> Calls<'t> {
 
     fn draw_now(&mut self) -> Instant {
         let step = match self.tape.below(8) {
-            0..=3 => 0,
-            4 | 5 => self.tape.below(1_000_000),
-            6 => self.tape.below(20_000_000),
+            0..=1 => self.tape.below(1_000_000),
+            2 => self.tape.below(20_000_000),
             _ => 0,
         };
         self.now = self.now.saturating_add(step);
@@ -247,14 +246,12 @@ impl<'t> Calls<'t> {
         if self.incoming.is_empty() {
             self.incoming.extend(self.peer.act(&mut self.tape));
         }
-        match self.incoming.pop_front() {
-            Some(Wire::Message(bytes)) => match self.connection.handle_message(now, &bytes) {
-                Err(_) => self.incoming.push_front(Wire::Message(bytes)),
-                Ok(Some(Told::Request { responder, .. })) => self.responders.push(responder),
-                Ok(_) => {}
-            },
-            // What ends a connection has its own place below.
-            Some(_) | None => {}
+        // What ends a connection has its own place below.
+        let Some(Wire::Message(bytes)) = self.incoming.pop_front() else { return };
+        match self.connection.handle_message(now, &bytes) {
+            Err(_) => self.incoming.push_front(Wire::Message(bytes)),
+            Ok(Some(Told::Request { responder, .. })) => self.responders.push(responder),
+            Ok(_) => {}
         }
     }
 

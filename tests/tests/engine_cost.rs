@@ -114,6 +114,28 @@ fn output_that_leaves_is_enough_to_go_on_parsing() {
     }
 }
 
+// Invariant 27
+#[test]
+fn what_came_is_parsed_before_more_is_read() {
+    for side in [Side::Acceptor, Side::Initiator] {
+        // Within a message, too.
+        for first in [Frame::new(0x02, hex("0101")), Frame::new(0x89, b"hi")] {
+            let mut bench = Bench::with(EngineConfig::new(side), counted).opened();
+            bench.peer(first);
+            let pings = bench.from_peer(Frame::new(0x89, b"hi")).repeat(10);
+            let now = bench.now;
+            let mut reads = 0;
+            while bench.interest().read {
+                bench.watch.handle_bytes(now, &pings);
+                reads += 1;
+            }
+            assert_eq!(reads, 1);
+            bench.run();
+            assert!(bench.interest().read);
+        }
+    }
+}
+
 // The mutual back-pressure rule, T61
 #[test]
 fn two_ends_that_ask_each_other_for_much_do_not_stand_still() {

@@ -158,3 +158,21 @@ fn a_stream_of_pings_does_not_starve_an_overdue_answer() {
     }
     assert!(answered, "no 5.03");
 }
+
+/// Who does not read waits for silence again and again, but not without end at one instant.
+#[test]
+fn a_keepalive_timeout_of_nothing_is_no_spin() {
+    let mut config = Config::new(Side::Initiator);
+    config.keepalive_interval = Some(Duration::from_secs(5));
+    config.keepalive_timeout = Duration::ZERO;
+    (config.limits.write_high, config.limits.write_low) = (20, 20);
+    let mut connection = Connection::<Heap>::new(config).unwrap();
+    let _ = connection.handle_message(at(0), &CSM);
+    let request = Request::put(b"more than twenty bytes");
+    assert!(connection.request(at(0), &request, RequestOptions::default()).is_ok());
+    assert!(!connection.wants_input());
+    for _ in 0..2 {
+        connection.handle_timeout(at(5));
+    }
+    assert_eq!(connection.poll_timeout(), Some(at(6)));
+}

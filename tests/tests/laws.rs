@@ -2,7 +2,8 @@
 
 use coap_ws_core::message::{Request, Response};
 use coap_ws_core::{
-    Closing, Config, Heap, Instant, ReleaseOptions, RequestOptions, SendError, Side, Storage,
+    Closing, Config, Heap, Instant, PingId, ReleaseOptions, RequestOptions, SendError, Side,
+    Storage,
 };
 use coap_ws_tests::alloc::uncounted;
 use coap_ws_tests::bodies;
@@ -257,7 +258,7 @@ fn a_refused_ping_uses_no_token() {
             assert_eq!(c.ping(now, false), Err(SendError::NoRoom));
         }
         while c.poll_transmit().is_some() {}
-        c.ping(now, false).map(|id| id.get())
+        c.ping(now, false).map(PingId::get)
     });
     assert_eq!(ids[0], ids[1]);
 }

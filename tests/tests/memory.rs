@@ -32,8 +32,8 @@ macro_rules! on {
 impl<A: Storage, B: Storage> Two<A, B> {
     fn new(client: Config, server: Config) -> Two<A, B> {
         let (mut client_held, mut server_held) = (Held::default(), Held::default());
-        let client = on!(client_held, Connection::new(client.clone())).expect("it is right");
-        let server = on!(server_held, Connection::new(server.clone())).expect("it is right");
+        let client = on!(client_held, Connection::new(client)).expect("it is right");
+        let server = on!(server_held, Connection::new(server)).expect("it is right");
         let mut two = Two { client, server, client_held, server_held };
         two.cross();
         two
@@ -138,7 +138,7 @@ fn a_hundred_thousand_exchanges_leak_nothing() {
 }
 
 /// A connection that is full in every way, and what that may cost.
-fn full(config: Config) -> (Held, Connection<Heap>) {
+fn full(config: &Config) -> (Held, Connection<Heap>) {
     let mut held = Held::default();
     let made = on!(held, Connection::<Heap>::new(config.clone()));
     let mut c = made.expect("it is right");
@@ -189,7 +189,7 @@ fn a_full_connection_stays_within_its_bound() {
     ];
     for config in configs {
         let bound = config.limits.bound();
-        let (mut held, mut c) = full(config);
+        let (mut held, mut c) = full(&config);
         println!("full: {} bytes, {} at the peak, {bound} allowed", held.bytes, held.peak);
         assert!(held.peak <= bound as i64, "{held:?} of {bound}");
         assert!(

@@ -3,7 +3,7 @@
 mod meter;
 
 use coap_ws_core::Side;
-use coap_ws_driver::engine::{Engine, EngineConfig};
+use coap_ws_driver::engine::EngineConfig;
 use coap_ws_tests::alloc::Held;
 use coap_ws_tests::stream::frame::header;
 use coap_ws_tests::stream::handshake::{REQUEST, answer, head_end, status};
@@ -28,48 +28,6 @@ fn key(side: Side) -> Option<[u8; 4]> {
 fn heap_from_now(bench: &mut Bench) -> Held {
     bench.watch.heap.peak = bench.watch.heap.bytes;
     bench.watch.heap
-}
-
-// T01
-#[test]
-fn t01_silence_before_the_handshake_ends_at_its_timeout() {
-    for side in SIDES {
-        let mut bench = weighed(side);
-        let opened_at = bench.now;
-        bench.run();
-        assert!(bench.watch.heap.peak < 4096, "{:?}", bench.watch.heap);
-        bench.pass(Duration::from_millis(9_999));
-        assert_eq!(bench.take_told(), [""; 0]);
-        bench.pass(SECOND);
-        let told = bench.take_told();
-        assert!(told.len() == 1 && told[0].starts_with("opening failed"), "{told:?}");
-        bench.pass(10 * SECOND);
-        let ended_at = opened_at.saturating_add(12 * SECOND);
-        assert_eq!(bench.done, Some(ended_at), "10 s, and 2 s in which to read the answer");
-        if side == Side::Acceptor {
-            assert_eq!(status(&bench.watch.head), 408);
-        }
-    }
-}
-
-// T02
-#[test]
-fn t02_no_byte_prolongs_the_handshake() {
-    for side in SIDES {
-        let mut bench = Bench::raw(side);
-        bench.run();
-        let head = bench.greeting();
-        for byte in &head[..9] {
-            bench.feed(&[*byte]);
-            bench.pass(SECOND);
-        }
-        assert_eq!(bench.take_told(), [""; 0]);
-        bench.feed(&head[9..10]);
-        bench.pass(SECOND);
-        assert!(bench.take_told()[0].starts_with("opening failed"));
-        bench.feed(&head[10..]);
-        assert_eq!(bench.take_told(), [""; 0]);
-    }
 }
 
 // T04
@@ -218,49 +176,6 @@ fn t21_endless_fragments_are_cut() {
     }
 }
 
-// T22
-#[test]
-fn t22_half_a_message_and_then_silence() {
-    for side in SIDES {
-        let whole = |bench: &Bench| bench.from_peer(Frame::binary(vec![0; 200]));
-        let cuts = [1, 3, 20, 150];
-        for cut in cuts {
-            let mut bench = Bench::open(side);
-            let message = whole(&bench);
-            bench.feed(&message[..cut]);
-            // A byte now and then does not prolong it, nor does a Ping in between.
-            for byte in &message[cut..cut + 2] {
-                bench.pass(14 * SECOND);
-                bench.feed(&[*byte]);
-            }
-            assert!(!bench.engine().is_ending());
-            bench.said.clear();
-            bench.pass(2 * SECOND);
-            assert_eq!(bench.take_said(), ["abort", "close 1008"]);
-            assert_eq!(bench.take_told(), ["closed Violation(MessageLate)"]);
-        }
-        // Fragments likewise, with control frames between them.
-        let mut bench = Bench::open(side);
-        bench.peer(Frame::new(0x02, hex("01")));
-        for _ in 0..2 {
-            bench.pass(14 * SECOND);
-            bench.peer(Frame::new(0x89, b"hi"));
-        }
-        bench.said.clear();
-        bench.pass(3 * SECOND);
-        assert_eq!(bench.take_said(), ["abort", "close 1008"]);
-        // One that is finished in time starts no clock for the next.
-        let mut bench = Bench::open(side);
-        for _ in 0..4 {
-            let message = bench.from_peer(Frame::binary(hex("01e242")));
-            bench.feed(&message[..3]);
-            bench.pass(10 * SECOND);
-            bench.feed(&message[3..]);
-        }
-        assert!(!bench.engine().is_ending());
-    }
-}
-
 // T24
 #[test]
 fn t24_a_flood_of_empty_messages_is_ignored_up_to_a_point() {
@@ -319,23 +234,6 @@ fn t25_a_flood_of_pings_is_answered_up_to_a_point_and_costs_nothing() {
             bench.pass(SECOND);
         }
         assert!(!bench.engine().is_ending());
-    }
-}
-
-// T25, T53
-#[test]
-fn t25_t53_a_ping_after_long_silence_is_no_stall() {
-    for side in SIDES {
-        let mut bench = Bench::open(side);
-        bench.pass(20 * SECOND);
-        bench.pass(20 * SECOND);
-        let (now, ping) = (bench.now, bench.from_peer(Frame::new(0x89, b"hi")));
-        bench.watch.handle_bytes(now, &ping);
-        assert!(bench.watch.call(Engine::poll_event).is_none());
-        // The timer comes before the transport does.
-        bench.watch.handle_timeout(now);
-        bench.run();
-        assert!(bench.take_said().contains(&"pong 6869".into()));
     }
 }
 

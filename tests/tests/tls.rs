@@ -2,7 +2,7 @@
 
 use coap_ws_tokio::tls::{ClientAuth, ClientTls, Credentials, ServerTls, TlsFailure};
 use coap_ws_tokio::{Client, ConnectError, Error, ErrorKind, Request, Response, Router, Server};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PublicKeyData};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::future::IntoFuture;
 use std::time::Duration;
 

@@ -8,7 +8,12 @@ use crate::wire::message::{Block, Message};
 use crate::wire::names::*;
 
 /// The first block of an answer, and the request for the next.
-async fn begun(cx: &ClientCx, block: Block, payload: &str, etag: &[u8]) -> Outcome<(Guest, Message, Message)> {
+async fn begun(
+    cx: &ClientCx,
+    block: Block,
+    payload: &str,
+    etag: &[u8],
+) -> Outcome<(Guest, Message, Message)> {
     let (mut guest, request) = cx.asked("/large").await?;
     let answer = content(&request, payload).option(BLOCK2, block.value()).option(ETAG, etag);
     guest.conn.say(&answer).await;
@@ -53,8 +58,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("cl-block2-etag", &["BLK-09"])
         .says("7959 §2.4", "Blocks with different ETags are not put together")
-        .expects("The client starts anew, or reports a failure", "If the ETags differ, the blocks \
-             are of different representations and MUST NOT be combined.")
+        .expects(
+            "The client starts anew, or reports a failure",
+            "If the ETags differ, the blocks \
+             are of different representations and MUST NOT be combined.",
+        )
         .visit(visit!(cx, {
             let start = "a".repeat(64);
             let first = Block::new(0, true, 2);
@@ -76,8 +84,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("cl-bert2", &["BERT-03", "BERT-04"])
         .says("8323 §6", "After a BERT block of 2048 bytes block 2 is asked for")
-        .expects("Block2 2/0/BERT, or the same place in a smaller size", "The next number follows \
-             from the blocks of 1024 in it.")
+        .expects(
+            "Block2 2/0/BERT, or the same place in a smaller size",
+            "The next number follows \
+             from the blocks of 1024 in it.",
+        )
         .visit(visit!(cx, {
             let (mut guest, request) = cx.asked("/large").await?;
             if !guest.conn.peer.bert() || guest.conn.peer.max_message_size < 2304 {

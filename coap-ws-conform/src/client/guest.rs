@@ -5,9 +5,9 @@ use crate::conn::log::Way;
 use crate::conn::rules::Rules;
 use crate::conn::{Conn, ConnContext, Event, Log, Patience, Stream};
 use crate::wire::http::{self, Head};
-use crate::wire::{Frame, Opcode};
 use crate::wire::message::{Code, Message};
 use crate::wire::names::CONTENT_FORMAT;
+use crate::wire::{Frame, Opcode};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -71,7 +71,7 @@ pub struct ClientCx {
 }
 
 /// What our resources say.
-pub const ANSWER: &str = "answer of the conformance suite";
+pub(super) const ANSWER: &str = "answer of the conformance suite";
 
 /// Our CSM.
 const CSM: &str = "00e1 2401000000 20";
@@ -224,7 +224,7 @@ impl Guest {
 }
 
 /// 2.05 with a text.
-pub fn content(request: &Message, payload: &str) -> Message {
+pub(super) fn content(request: &Message, payload: &str) -> Message {
     let answer = Message::new(Code::CONTENT).token(&request.token);
     answer.uint(CONTENT_FORMAT, 0).payload(payload)
 }

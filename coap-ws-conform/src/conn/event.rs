@@ -86,9 +86,9 @@ impl Ending {
 
     /// The code of the Close frame.
     pub fn code(&self) -> Option<u16> {
-        self.close.as_ref().and_then(|body| {
-            body.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]))
-        })
+        self.close
+            .as_ref()
+            .and_then(|body| body.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]])))
     }
 
     /// The responses among what came before.

@@ -97,9 +97,7 @@ impl Conn {
         let token = [FENCE, self.serial as u8];
         self.say(&Message::new(Code::PING).token(&token)).await;
         // libcoap 4.3.5 answers without the token; that is judged elsewhere.
-        let fits = |m: &Message| {
-            m.code == Code::PONG && (m.token == token || m.token.is_empty())
-        };
+        let fits = |m: &Message| m.code == Code::PONG && (m.token == token || m.token.is_empty());
         self.wait("a Ping after it was not answered", fits).await?;
         Ok(std::mem::take(&mut self.kept))
     }
@@ -143,7 +141,8 @@ impl Conn {
                     by = Instant::now() + self.patience.answer;
                 }
                 Event::Message(message) => {
-                    if asked && message.code == Code::PONG && message.token.first() == Some(&FENCE) {
+                    if asked && message.code == Code::PONG && message.token.first() == Some(&FENCE)
+                    {
                         ending.alive = true;
                         return ending;
                     }
@@ -189,9 +188,10 @@ impl Conn {
                 Err(deviates(format!("an Abort, but no end of the connection: {}", ending.text())))
             }
             Some(abort) => match ending.responses().next() {
-                Some(response) => {
-                    Err(deviates(format!("processed all the same: {}", annotate::described(response))))
-                }
+                Some(response) => Err(deviates(format!(
+                    "processed all the same: {}",
+                    annotate::described(response)
+                ))),
                 None => Ok(abort.clone()),
             },
             None => Err(deviates(format!("no Abort: {}", ending.text()))),

@@ -10,6 +10,7 @@ mod watch;
 
 pub use event::{End, Ending, Event};
 pub use log::Log;
+pub use open::Reply;
 pub use settings::Settings;
 
 use crate::case::{Outcome, Stop};
@@ -299,7 +300,11 @@ impl Conn {
 
     /// What our own messages mean for what may come back.
     fn sent(&mut self, bytes: &[u8]) {
-        let Ok(message) = Message::parse(bytes) else { return };
+        let Ok(message) = Message::parse(bytes) else {
+            self.watch.wild = true;
+            return;
+        };
+        self.watch.wild |= message.len != 0;
         if message.code == Code::CSM && message.len == 0 {
             self.ours.apply(&message);
         }

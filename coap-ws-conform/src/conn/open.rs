@@ -101,11 +101,6 @@ impl Conn {
         }
     }
 
-    /// Whether what has come and is not read yet is HTTP.
-    pub fn said_http(&self) -> bool {
-        self.reader.rest().starts_with(b"HTTP/")
-    }
-
     /// Waits for the peer's CSM. Without one the case goes on: another case judges that.
     pub async fn settle(&mut self) {
         let by = Instant::now() + self.patience.answer / 2;

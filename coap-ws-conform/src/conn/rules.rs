@@ -3,7 +3,7 @@
 //! Each is a case of its own at the end of the list: it passes when it was put to the test at
 //! least once and never broken.
 
-use crate::case::Level::{self, Def, Must, Silent, Should};
+use crate::case::Level::{self, Def, Must, Should, Silent};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -18,6 +18,8 @@ pub(super) struct Watch {
     pub(super) bert: bool,
     /// WebSocket Pings of ours that are not answered yet.
     pub(super) pings: usize,
+    /// Whether something was sent that is no message: what it is answered under is anybody's guess.
+    pub(super) wild: bool,
     /// How many responses each token may still have.
     waiting: HashMap<Vec<u8>, u32>,
 }
@@ -31,7 +33,8 @@ impl Watch {
 impl Conn {
     /// A rule is broken by these bytes.
     pub(super) fn breaks(&self, rule: Rule, bytes: &[u8], what: String) {
-        let shown = if bytes.is_empty() { what } else { format!("{what}: {}", annotate::bytes(bytes)) };
+        let shown =
+            if bytes.is_empty() { what } else { format!("{what}: {}", annotate::bytes(bytes)) };
         self.rules.judge(rule, Some(shown));
     }
 
@@ -154,6 +157,9 @@ impl Conn {
         self.rule(Rule::Observe, !observe || message.code.is_success(), bytes, || {
             format!("Observe in {}", message.code)
         });
+        if self.watch.wild {
+            return;
+        }
         let left = self.watch.waiting.get_mut(&message.token);
         let known = left.is_some_and(|left| {
             let known = *left > 0;
@@ -189,7 +195,8 @@ impl Conn {
             self.rule(Rule::OptionLength, fits, bytes, || {
                 format!("{} of {} bytes", info.name, value.len())
             });
-            let alone = !repeated || (info.repeatable && message.code.is_request())
+            let alone = !repeated
+                || (info.repeatable && message.code.is_request())
                 || matches!(*number, names::LOCATION_PATH | names::LOCATION_QUERY)
                 || (message.code == Code::RELEASE && *number == names::ALTERNATIVE_ADDRESS);
             self.rule(Rule::Repeats, alone, bytes, || format!("{} twice", info.name));

@@ -25,9 +25,10 @@ impl Column {
     }
 
     fn of(run: &Run) -> Column {
-        let verdicts = run.reports.iter().map(|report| {
-            (report.case.id.to_owned(), report.verdict.name().to_owned())
-        });
+        let verdicts = run
+            .reports
+            .iter()
+            .map(|report| (report.case.id.to_owned(), report.verdict.name().to_owned()));
         Column { name: run.name.clone(), verdicts: verdicts.collect() }
     }
 

@@ -90,19 +90,15 @@ pub fn how_to(address: SocketAddr) -> Vec<String> {
 pub fn tell(run: &Run, wire: bool) {
     let paint = Paint::of_stdout();
     for (rfc, reports) in run.by_rfc() {
-        let name = if rfc == 0 { title(0).to_owned() } else { format!("RFC {rfc}  {}", title(rfc)) };
+        let name =
+            if rfc == 0 { title(0).to_owned() } else { format!("RFC {rfc}  {}", title(rfc)) };
         println!("\n{}", paint.in_colour("1", &name));
         for report in reports {
             one(&paint, report, wire);
         }
     }
     areas(run);
-    println!(
-        "\n{}: {} in {:.1} s",
-        run.name,
-        run.totals(),
-        run.took.as_secs_f64()
-    );
+    println!("\n{}: {} in {:.1} s", run.name, run.totals(), run.took.as_secs_f64());
 }
 
 fn one(paint: &Paint, report: &Report, wire: bool) {

@@ -84,10 +84,13 @@ pub(super) const CASES: &[Case] = &[
             done(&conn.ask(part(&path, Block::new(1, false, 2), b'b', 10)).await?)?;
             compare(&stored(&cx, &path).await?, &bodies(&[(b'a', 64), (b'b', 10)]))?;
         })),
-    Case::must("blk1-short", &["BLK-05"])
+    Case::silent("blk1-short", &["BLK-05"])
         .says("7959 §2.3", "A block with M 1 and too few bytes is answered 4.00")
-        .expects("4.00", "If M is 1, the payload length MUST be the block size; RFC 7959 §2.3 names \
-             4.00 for blocks that do not match.")
+        .expects(
+            "4.00",
+            "If M is 1, the payload length MUST be the block size; what a server does \
+             otherwise is not said. Taking it leaves a hole, or a body nobody has sent.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open_with(LARGE_CSM).await?;
@@ -111,27 +114,36 @@ pub(super) const CASES: &[Case] = &[
                 other => Err(deviates(other.to_string()))?,
             }
         })),
-    Case::def("blk1-gap", &["BLK-13"])
+    Case::must("blk1-gap", &["BLK-13"])
         .says("7959 §2.5", "A gap is answered 4.08, at once or at the end")
-        .expects("4.08", "An out-of-sequence block MAY be answered so; the end of an incomplete \
-             body MUST.")
+        .expects(
+            "4.08",
+            "An out-of-sequence block MAY be answered so, and the end of an \
+             incomplete body MUST. Another error at once is allowed, and says less.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open_with(LARGE_CSM).await?;
             begins(&mut conn, part(&path, Block::new(0, true, 2), b'a', 64)).await?;
             let gap = conn.ask(part(&path, Block::new(2, true, 2), b'c', 64)).await?;
-            let answer = match gap.code {
-                Code::CONTINUE => conn.ask(part(&path, Block::new(3, false, 2), b'd', 5)).await?,
-                _ => gap,
-            };
-            if answer.code != Code::INCOMPLETE {
-                Err(deviates(answer.code.to_string()))?;
+            match gap.code {
+                Code::CONTINUE => {}
+                Code::INCOMPLETE => return Ok(()),
+                other if other.is_error() => return Err(lenient(other.to_string())),
+                other => return Err(deviates(other.to_string())),
+            }
+            let last = conn.ask(part(&path, Block::new(3, false, 2), b'd', 5)).await?;
+            if last.code != Code::INCOMPLETE {
+                Err(deviates(last.code.to_string()))?;
             }
         })),
     Case::def("blk1-restart", &["BLK-17"])
         .says("7959 §2.5", "Block 0 begins anew")
-        .expects("The second body only", "A server that receives block 0 again MAY drop what it \
-             has; keeping the old blocks would mix two bodies.")
+        .expects(
+            "The second body only",
+            "A server that receives block 0 again MAY drop what it \
+             has; keeping the old blocks would mix two bodies.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open_with(LARGE_CSM).await?;
@@ -156,8 +168,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("blk1-if-none-match", &["BLK-20"])
         .says("9175 §1.1; 7959 §2.10", "If-None-Match on the first block only")
-        .expects("2.31, then 2.01", "The option is not sent with later blocks, so it cannot be part \
-             of what makes them one body.")
+        .expects(
+            "2.31, then 2.01",
+            "The option is not sent with later blocks, so it cannot be part \
+             of what makes them one body.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             if !cx.target().creates() {
@@ -172,8 +187,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("blk1-tags", &["EXT-08"])
         .says("9175 §3.3", "Two bodies with different Request-Tags at once stay two")
-        .expects("The second body, whole", "Blocks are of one operation only if their Request-Tags \
-             agree.")
+        .expects(
+            "The second body, whole",
+            "Blocks are of one operation only if their Request-Tags \
+             agree.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open_with(LARGE_CSM).await?;
@@ -193,8 +211,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("blk1-connections", &["SEC-18"])
         .says("7959 §7", "Blocks of two connections are not put together")
-        .expects("4.08 on the second", "Reassembly is for one endpoint; another one's blocks never \
-             influence it.")
+        .expects(
+            "4.08 on the second",
+            "Reassembly is for one endpoint; another one's blocks never \
+             influence it.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut one = cx.open_with(LARGE_CSM).await?;
@@ -218,8 +239,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("bert1-two", &["BERT-02", "BERT-08"])
         .says("8323 §6.2", "Two BERT blocks make a body, and 2.31 echoes the number")
-        .expects("2.31 with 0/1/BERT, then 2.01 or 2.04, and GET gives all", "A BERT block of 2048 \
-             bytes is two of 1024; the next number is 2.")
+        .expects(
+            "2.31 with 0/1/BERT, then 2.01 or 2.04, and GET gives all",
+            "A BERT block of 2048 \
+             bytes is two of 1024; the next number is 2.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open_with(LARGE_CSM).await?;
@@ -234,9 +258,13 @@ pub(super) const CASES: &[Case] = &[
             done(&conn.ask(part(&path, Block::new(2, false, 7), b'b', 100)).await?)?;
             compare(&stored(&cx, &path).await?, &bodies(&[(b'a', 2048), (b'b', 100)]))?;
         })),
-    Case::def("bert1-uneven", &["BERT-02"])
+    Case::silent("bert1-uneven", &["BERT-02"])
         .says("8323 §6", "A BERT block with M 1 and 1500 bytes is an error")
-        .expects("4.00", "For non-final BERT blocks the payload is always a multiple of 1024 bytes.")
+        .expects(
+            "4.00",
+            "For non-final BERT blocks the payload is always a multiple of 1024 bytes; \
+             what a server does otherwise is not said. The next number would have no place.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open_with(LARGE_CSM).await?;
@@ -252,8 +280,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::silent("bert1-not-indicated", &["BERT-13"])
         .says("8323 §5.3.2, §6", "SZX 7 before the server has said that it takes it")
-        .expects("2.31 with SZX 7 or smaller; 4.02 where there are no blocks", "The client may not \
-             have read the CSM yet; of 1024 bytes a BERT block is one of SZX 6.")
+        .expects(
+            "2.31 with SZX 7 or smaller; 4.02 where there are no blocks",
+            "The client may not \
+             have read the CSM yet; of 1024 bytes a BERT block is one of SZX 6.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open().await?;

@@ -1,7 +1,7 @@
 //! The closing handshake (RFC 6455 §5.5.1, §7).
 
 use crate::case::{Case, Outcome, deviates, lenient, run};
-use crate::conn::{Ending, End};
+use crate::conn::{End, Ending};
 use crate::context::Cx;
 use crate::wire::{Frame, Opcode, annotate};
 
@@ -32,8 +32,11 @@ async fn refused(cx: &Cx, body: &[u8]) -> Outcome {
 pub(super) const CASES: &[Case] = &[
     Case::must("ws-close", &["WS-31"])
         .says("6455 §5.5.1", "A Close is answered with a Close")
-        .expects("88 02 03e8, then the end of TCP", "If an endpoint receives a Close and did not \
-             send one, it MUST send one in response; typically it echoes the code.")
+        .expects(
+            "88 02 03e8, then the end of TCP",
+            "If an endpoint receives a Close and did not \
+             send one, it MUST send one in response; typically it echoes the code.",
+        )
         .run(run!(cx, {
             let ending = closed(&cx, &1000u16.to_be_bytes()).await?;
             match ending.code() {
@@ -64,8 +67,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("ws-close-tcp", &["WS-32"])
         .says("6455 §7.1.1", "After both Closes the server closes TCP at once")
-        .expects("The end of TCP, in order", "After both sending and receiving a Close, the server \
-             MUST close the underlying TCP connection immediately.")
+        .expects(
+            "The end of TCP, in order",
+            "After both sending and receiving a Close, the server \
+             MUST close the underlying TCP connection immediately.",
+        )
         .run(run!(cx, {
             let ending = closed(&cx, &1000u16.to_be_bytes()).await?;
             match ending.end {
@@ -88,19 +94,28 @@ pub(super) const CASES: &[Case] = &[
     Case::silent("ws-close-1-byte", &["WS-46"])
         .says("6455 §5.5.1", "A Close with a body of one byte is a protocol error")
         .expects("Close 1002", "If there is a body, its first two bytes MUST be a code.")
-        .run(run!(cx, { refused(&cx, &[3]).await?; })),
+        .run(run!(cx, {
+            refused(&cx, &[3]).await?;
+        })),
     Case::silent("ws-close-999", &["WS-46"])
         .says("6455 §7.4.2", "Close code 999 is a protocol error")
         .expects("Close 1002", "Status codes in the range 0-999 are not used.")
-        .run(run!(cx, { refused(&cx, &999u16.to_be_bytes()).await?; })),
+        .run(run!(cx, {
+            refused(&cx, &999u16.to_be_bytes()).await?;
+        })),
     Case::silent("ws-close-5000", &["WS-46"])
         .says("6455 §7.4.2", "Close code 5000 is a protocol error")
         .expects("Close 1002", "The last range ends with 4999.")
-        .run(run!(cx, { refused(&cx, &5000u16.to_be_bytes()).await?; })),
+        .run(run!(cx, {
+            refused(&cx, &5000u16.to_be_bytes()).await?;
+        })),
     Case::must("ws-close-1005", &["WS-33", "WS-46"])
         .says("6455 §7.4.1", "Close code 1005 is never sent back")
-        .expects("Close 1002", "1005 MUST NOT be set as a status code by an endpoint; echoing it \
-             does that. Any other answer is a matter of taste.")
+        .expects(
+            "Close 1002",
+            "1005 MUST NOT be set as a status code by an endpoint; echoing it \
+             does that. Any other answer is a matter of taste.",
+        )
         .run(run!(cx, {
             let ending = closed(&cx, &1005u16.to_be_bytes()).await?;
             match ending.code() {
@@ -124,8 +139,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("ws-close-utf8", &["WS-41"])
         .says("6455 §8.1", "A reason that is no UTF-8 fails the connection")
-        .expects("Close 1007 or 1002, or the end of TCP", "The reason must be UTF-8. The connection \
-             ends either way; only the code tells.")
+        .expects(
+            "Close 1007 or 1002, or the end of TCP",
+            "The reason must be UTF-8. The connection \
+             ends either way; only the code tells.",
+        )
         .run(run!(cx, {
             let ending = closed(&cx, &[0x03, 0xe8, 0xff]).await?;
             match ending.code() {
@@ -136,8 +154,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("ws-close-then-get", &["WS-31"])
         .says("6455 §5.5.1", "No message follows the Close that answers ours")
-        .expects("A Close, and nothing behind it", "The application MUST NOT send any more data \
-             frames after sending a Close frame.")
+        .expects(
+            "A Close, and nothing behind it",
+            "The application MUST NOT send any more data \
+             frames after sending a Close frame.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.asked(b"g");
@@ -157,8 +178,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::should("ws-close-at-once", &["REL-17"])
         .says("6455 §5.5.1", "A Close is answered at once, also while a request is pending")
-        .expects("The Close comes before the slow response would", "It SHOULD do so as soon as \
-             practical: at most the message that is being sent may be finished.")
+        .expects(
+            "The Close comes before the slow response would",
+            "It SHOULD do so as soon as \
+             practical: at most the message that is being sent may be finished.",
+        )
         .run(run!(cx, {
             let slow = crate::context::request(crate::wire::Code::GET, cx.target().slow()?);
             let mut conn = cx.open().await?;

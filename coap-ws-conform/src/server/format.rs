@@ -67,11 +67,17 @@ pub(super) const CASES: &[Case] = &[
         "0fe2 000102030405060708090a0b0c0d0e",
     ),
     Case::must("fmt-tkl-9", &["FMT-08", "TOK-18"])
-        .says("8974 §2.2.1", "A request whose token is longer than the peer's CSM allows is a \
-             message format error")
-        .expects("Abort, then the end", "Base value is 8. A longer token than advertised is a \
+        .says(
+            "8974 §2.2.1",
+            "A request whose token is longer than the peer's CSM allows is a \
+             message format error",
+        )
+        .expects(
+            "Abort, then the end",
+            "Base value is 8. A longer token than advertised is a \
              message format error, with RFC 8974 or without it (RFC 7252 §3: lengths 9-15 are \
-             reserved and MUST be processed as one).")
+             reserved and MUST be processed as one).",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let length = conn.peer.extended_token_length + 1;
@@ -82,10 +88,16 @@ pub(super) const CASES: &[Case] = &[
             conn.aborted().await?;
         })),
     Case::must("fmt-tkl-12-ping", &["FMT-08"])
-        .says("8974 §2.2.1", "A Ping whose token is longer than the peer's CSM allows is a \
-             message format error")
-        .expects("Abort, then the end", "Lengths above the one that was advertised are reserved, in \
-             every kind of message.")
+        .says(
+            "8974 §2.2.1",
+            "A Ping whose token is longer than the peer's CSM allows is a \
+             message format error",
+        )
+        .expects(
+            "Abort, then the end",
+            "Lengths above the one that was advertised are reserved, in \
+             every kind of message.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             if conn.peer.extended_token_length >= 12 {
@@ -114,15 +126,19 @@ pub(super) const CASES: &[Case] = &[
         "0d01",
     ),
     aborts(
-        Case::def("fmt-token-ext-short", &["FMT-09"])
-            .says("8974 §2.1", "Token length 14 with one byte of extension is a message format error"),
+        Case::def("fmt-token-ext-short", &["FMT-09"]).says(
+            "8974 §2.1",
+            "Token length 14 with one byte of extension is a message format error",
+        ),
         "14 has two more bytes of length after the code. Without RFC 8974 it is reserved.",
         "0e0100",
     ),
     aborts(
-        Case::def("fmt-token-ext-cut", &["FMT-09"])
-            .says("8974 §2.1", "A message that ends inside an extended token is a message format \
-                 error"),
+        Case::def("fmt-token-ext-cut", &["FMT-09"]).says(
+            "8974 §2.1",
+            "A message that ends inside an extended token is a message format \
+                 error",
+        ),
         "12 of 13 bytes are there.",
         "0d0100 111111111111111111111111",
     ),
@@ -134,21 +150,18 @@ pub(super) const CASES: &[Case] = &[
         "0101 42 ff",
     ),
     aborts(
-        Case::must("fmt-marker-option", &["FMT-12"])
-            .says("7252 §3", "The same behind an option"),
+        Case::must("fmt-marker-option", &["FMT-12"]).says("7252 §3", "The same behind an option"),
         "The presence of a marker followed by a zero-length payload MUST be processed as a \
          message format error.",
         "0101 42 b161 ff",
     ),
     aborts(
-        Case::must("fmt-marker-response", &["FMT-12"])
-            .says("7252 §3", "The same in a response"),
+        Case::must("fmt-marker-response", &["FMT-12"]).says("7252 §3", "The same in a response"),
         "The rule is about messages of all kinds.",
         "0145 42 ff",
     ),
     aborts(
-        Case::must("fmt-marker-ping", &["FMT-12"])
-            .says("7252 §3", "The same in a Ping"),
+        Case::must("fmt-marker-ping", &["FMT-12"]).says("7252 §3", "The same in a Ping"),
         "The rule is about messages of all kinds.",
         "00e2 ff",
     ),
@@ -196,8 +209,10 @@ pub(super) const CASES: &[Case] = &[
         "0101 42 e000",
     ),
     aborts(
-        Case::def("fmt-length-ext-missing", &["FMT-19"])
-            .says("7252 §3.1", "Option length 13 at the end of a message is a message format error"),
+        Case::def("fmt-length-ext-missing", &["FMT-19"]).says(
+            "7252 §3.1",
+            "Option length 13 at the end of a message is a message format error",
+        ),
         "13 has one more byte of length.",
         "0101 42 bd",
     ),
@@ -220,8 +235,7 @@ pub(super) const CASES: &[Case] = &[
         "0101 42 b56162",
     ),
     aborts(
-        Case::def("fmt-value-cut-2", &["FMT-19"])
-            .says("7252 §3.1", "The same of a second option"),
+        Case::def("fmt-value-cut-2", &["FMT-19"]).says("7252 §3.1", "The same of a second option"),
         "Two of three bytes are there.",
         "0101 42 b161 43783d",
     ),
@@ -259,8 +273,11 @@ pub(super) const CASES: &[Case] = &[
     ),
     Case::must("fmt-empty", &["FMT-10"])
         .says("8323 §3.4", "An Empty message is ignored")
-        .expects("Nothing, then the Pong of the Ping after it", "Empty messages can always be sent \
-             and MUST be ignored by the recipient. A response to it has no request.")
+        .expects(
+            "Nothing, then the Pong of the Ping after it",
+            "Empty messages can always be sent \
+             and MUST be ignored by the recipient. A response to it has no request.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send("0000").await;
@@ -291,8 +308,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::should("fmt-diagnostic", &["FMT-26", "ABT-02"])
         .says("8323 §5.6", "The Abort for a malformed message says why, and carries no option")
-        .expects("A diagnostic payload in UTF-8; no Bad-CSM-Option", "No option has been defined \
-             for this case, as the details are best left to a diagnostic payload.")
+        .expects(
+            "A diagnostic payload in UTF-8; no Bad-CSM-Option",
+            "No option has been defined \
+             for this case, as the details are best left to a diagnostic payload.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send("0f01").await;
@@ -306,8 +326,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("fmt-short-get", &["FMT-03", "TOK-28"])
         .says("8323 §4.2", "A request of two bytes, `0001`, is answered")
-        .expects("A response with an empty token", "There is no version, type or message ID: the \
-             header has two bytes, and a GET for the root needs no more. libcoap 4.3.5 drops it.")
+        .expects(
+            "A response with an empty token",
+            "There is no version, type or message ID: the \
+             header has two bytes, and a GET for the root needs no more. libcoap 4.3.5 drops it.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send("0001").await;
@@ -315,8 +338,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("fmt-marker-in-value", &["FMT-14"])
         .says("7252 §3", "ff inside an option value is no payload marker")
-        .expects("A response, as without the option", "The marker is where an option could begin. \
-             The option here is an ETag of one byte, ff.")
+        .expects(
+            "A response, as without the option",
+            "The marker is where an option could begin. \
+             The option here is an ETag of one byte, ff.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let get = cx.get()?.option(crate::wire::names::ETAG, [0xff]);
@@ -324,16 +350,22 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("fmt-payload-ff", &["FMT-13"])
         .says("7252 §3", "A payload may begin with ff")
-        .expects("The response to a request with it", "The payload runs to the end of the message, \
-             whatever is in it.")
+        .expects(
+            "The response to a request with it",
+            "The payload runs to the end of the message, \
+             whatever is in it.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.ask(cx.get()?.payload([0xff, 0xff])).await?;
         })),
     Case::def("fmt-code-ff", &["FMT-04", "SIG-07"])
         .says("7252 §3", "Code 7.31 is the byte ff, and no payload marker")
-        .expects("Nothing: an unassigned signaling message", "The second byte is the code. What an \
-             unassigned signaling code does is not said; ignoring it keeps the door open.")
+        .expects(
+            "Nothing: an unassigned signaling message",
+            "The second byte is the code. What an \
+             unassigned signaling code does is not said; ignoring it keeps the door open.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send("00ff").await;
@@ -347,8 +379,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("fmt-leading-zeros", &["FMT-23"])
         .says("7252 §3.2", "Numbers with leading zeros are read")
-        .expects("The response of `Accept` without them", "A recipient MUST be prepared to process \
-             values with leading zeros.")
+        .expects(
+            "The response of `Accept` without them",
+            "A recipient MUST be prepared to process \
+             values with leading zeros.",
+        )
         .run(run!(cx, {
             let format = cx.target().representation().and_then(|answer| answer.number(12));
             let Some(format) = format.and_then(|format| u16::try_from(format).ok()) else {
@@ -363,8 +398,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("fmt-not-fatal", &["FMT-27"])
         .says("7252 §5.4, §5.8", "What is wrong in a well-formed message costs no connection")
-        .expects("Each request is answered, and the connection goes on", "Unknown options, wrong \
-             lengths of values and unknown methods have responses of their own.")
+        .expects(
+            "Each request is answered, and the connection goes on",
+            "Unknown options, wrong \
+             lengths of values and unknown methods have responses of their own.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let path = cx.target().get()?;

@@ -55,8 +55,11 @@ async fn pinged(conn: &mut Conn, data: &[u8]) -> Outcome {
 pub(super) const CASES: &[Case] = &[
     Case::must("ws-unmasked", &["WS-19"])
         .says("6455 §5.1", "A frame that is not masked closes the connection")
-        .expects(FAILS, "The server MUST close the connection upon receiving a frame that is not \
-             masked; it MAY send Close 1002.")
+        .expects(
+            FAILS,
+            "The server MUST close the connection upon receiving a frame that is not \
+             masked; it MAY send Close 1002.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send_raw_frame(&Frame::binary(hex("01e242"))).await;
@@ -72,41 +75,63 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("ws-rsv1", &["WS-14"])
         .says("6455 §5.2", "RSV1 without an extension fails the connection")
-        .expects(FAILS, "If no negotiated extension defines the meaning of the bit, the receiver \
-             MUST fail the connection.")
-        .run(run!(cx, { fails(&cx, Frame::binary(hex("01e242")).rsv(4)).await?; })),
+        .expects(
+            FAILS,
+            "If no negotiated extension defines the meaning of the bit, the receiver \
+             MUST fail the connection.",
+        )
+        .run(run!(cx, {
+            fails(&cx, Frame::binary(hex("01e242")).rsv(4)).await?;
+        })),
     Case::must("ws-rsv2", &["WS-14"])
         .says("6455 §5.2", "RSV2 without an extension fails the connection")
         .expects(FAILS, "The same for the second bit.")
-        .run(run!(cx, { fails(&cx, Frame::binary(hex("01e242")).rsv(2)).await?; })),
+        .run(run!(cx, {
+            fails(&cx, Frame::binary(hex("01e242")).rsv(2)).await?;
+        })),
     Case::must("ws-rsv3-control", &["WS-14"])
         .says("6455 §5.2", "RSV3 in a control frame fails the connection")
         .expects(FAILS, "The rule is about all frames.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode::PING, "hi").rsv(1)).await?; })),
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode::PING, "hi").rsv(1)).await?;
+        })),
     Case::must("ws-opcode-3", &["WS-26"])
         .says("6455 §5.2", "The reserved data opcode 3 fails the connection")
         .expects(FAILS, "If an unknown opcode is received, the endpoint MUST fail the connection.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode(3), hex("01e242"))).await?; })),
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode(3), hex("01e242"))).await?;
+        })),
     Case::must("ws-opcode-7", &["WS-26"])
         .says("6455 §5.2", "The reserved data opcode 7 fails the connection")
         .expects(FAILS, "If an unknown opcode is received, the endpoint MUST fail the connection.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode(7), [])).await?; })),
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode(7), [])).await?;
+        })),
     Case::must("ws-opcode-b", &["WS-26"])
         .says("6455 §5.2", "The reserved control opcode b fails the connection")
         .expects(FAILS, "If an unknown opcode is received, the endpoint MUST fail the connection.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode(11), [])).await?; })),
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode(11), [])).await?;
+        })),
     Case::must("ws-opcode-f", &["WS-26"])
         .says("6455 §5.2", "The reserved control opcode f fails the connection")
         .expects(FAILS, "If an unknown opcode is received, the endpoint MUST fail the connection.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode(15), [])).await?; })),
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode(15), [])).await?;
+        })),
     Case::must("ws-stray-continuation", &["WS-26"])
         .says("6455 §5.4", "A continuation frame with nothing to continue fails the connection")
         .expects(FAILS, "Fragments begin with a frame whose opcode is not 0.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode::CONTINUATION, hex("01e242"))).await?; })),
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode::CONTINUATION, hex("01e242"))).await?;
+        })),
     Case::must("ws-interleaved", &["WS-26"])
         .says("6455 §5.4", "A new message inside a fragmented one fails the connection")
-        .expects(FAILS, "The fragments of one message MUST NOT be interleaved with those of \
-             another.")
+        .expects(
+            FAILS,
+            "The fragments of one message MUST NOT be interleaved with those of \
+             another.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send_frame(Frame::binary(hex("0101")).unfinished()).await;
@@ -116,15 +141,22 @@ pub(super) const CASES: &[Case] = &[
     Case::must("ws-control-fragmented", &["WS-24"])
         .says("6455 §5.5", "A control frame without FIN fails the connection")
         .expects(FAILS, "All control frames MUST NOT be fragmented.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode::PING, "hi").unfinished()).await?; })),
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode::PING, "hi").unfinished()).await?;
+        })),
     Case::must("ws-control-126", &["WS-24"])
         .says("6455 §5.5", "A control frame of 126 bytes fails the connection")
         .expects(FAILS, "All control frames MUST have a payload of 125 bytes or less.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode::PING, [7; 126])).await?; })),
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode::PING, [7; 126])).await?;
+        })),
     Case::silent("ws-length-16", &["WS-27"])
         .says("6455 §5.2", "A length of 3 in two bytes fails the connection")
-        .expects(FAILS, "The minimal number of bytes MUST be used; what a receiver does otherwise \
-             is not said, and many accept it.")
+        .expects(
+            FAILS,
+            "The minimal number of bytes MUST be used; what a receiver does otherwise \
+             is not said, and many accept it.",
+        )
         .run(run!(cx, {
             fails(&cx, Frame::binary(hex("01e242")).length(LengthForm::Two)).await?;
         })),
@@ -136,17 +168,23 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::silent("ws-length-bit", &["WS-27"])
         .says("6455 §5.2", "A 64-bit length with its top bit set fails the connection")
-        .expects(FAILS, "The most significant bit MUST be 0. A receiver that waits for 2^63 bytes \
-             waits for ever.")
+        .expects(
+            FAILS,
+            "The most significant bit MUST be 0. A receiver that waits for 2^63 bytes \
+             waits for ever.",
+        )
         .run(run!(cx, {
             let frame = Frame::binary([]).length(LengthForm::Claimed(1 << 63));
             fails(&cx, frame).await?;
         })),
     Case::silent("ws-length-huge", &["WS-30", "T20"])
         .says("6455 §10.4", "A frame that claims 2^60 bytes is refused by its header")
-        .expects("The connection is failed, best with Close 1009", "Implementations MUST protect \
+        .expects(
+            "The connection is failed, best with Close 1009",
+            "Implementations MUST protect \
              themselves against exceeding their limits. Waiting for the bytes is legal and of no \
-             use: nobody can take them.")
+             use: nobody can take them.",
+        )
         .run(run!(cx, {
             let frame = Frame::binary([]).length(LengthForm::Claimed(1 << 60));
             fails(&cx, frame).await?;
@@ -154,19 +192,28 @@ pub(super) const CASES: &[Case] = &[
     Case::must("ws-fragments-2", &["WS-23"])
         .says("6455 §5.4", "A request in two fragments is answered")
         .expects("The response", "An endpoint MUST be capable of receiving fragmented messages.")
-        .run(run!(cx, { fragmented(&cx, &[2]).await?; })),
+        .run(run!(cx, {
+            fragmented(&cx, &[2]).await?;
+        })),
     Case::must("ws-fragments-empty", &["WS-23"])
         .says("6455 §5.4", "A first fragment may be empty")
         .expects("The response", "Frame borders carry no meaning.")
-        .run(run!(cx, { fragmented(&cx, &[0]).await?; })),
+        .run(run!(cx, {
+            fragmented(&cx, &[0]).await?;
+        })),
     Case::must("ws-fragments-many", &["WS-23"])
         .says("6455 §5.4", "A request in fragments of one byte is answered")
         .expects("The response", "Frame borders carry no meaning, also inside token and options.")
-        .run(run!(cx, { fragmented(&cx, &[1; 5]).await?; })),
+        .run(run!(cx, {
+            fragmented(&cx, &[1; 5]).await?;
+        })),
     Case::must("ws-fragments-ping", &["WS-24"])
         .says("6455 §5.4", "A WebSocket Ping between two fragments is answered at once")
-        .expects("The Pong, then the response", "Control frames MAY be injected in the middle of \
-             a fragmented message, and all endpoints MUST support that.")
+        .expects(
+            "The Pong, then the response",
+            "Control frames MAY be injected in the middle of \
+             a fragmented message, and all endpoints MUST support that.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let bytes = get(&cx, b"p")?;
@@ -178,8 +225,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("ws-ping", &["WS-29"])
         .says("6455 §5.5.2", "A WebSocket Ping is answered with its data")
-        .expects("8a 02 6869", "An endpoint MUST send a Pong in response, unless it has received \
-             a Close; RFC 8323 §4.4 only says that nobody should send Pings.")
+        .expects(
+            "8a 02 6869",
+            "An endpoint MUST send a Pong in response, unless it has received \
+             a Close; RFC 8323 §4.4 only says that nobody should send Pings.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             pinged(&mut conn, b"hi").await?;
@@ -202,9 +252,14 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::silent("ws-text", &["WS-21"])
         .says("8323 §4.2", "A text message ends the connection")
-        .expects("Abort, Close 1003", "Messages are binary; what to do with text is not said. It \
-             is no CoAP, so its sender does not mean us.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode::TEXT, "hi")).await?; })),
+        .expects(
+            "Abort, Close 1003",
+            "Messages are binary; what to do with text is not said. It \
+             is no CoAP, so its sender does not mean us.",
+        )
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode::TEXT, "hi")).await?;
+        })),
     Case::def("ws-text-coap", &["WS-20"])
         .says("8323 §4.2", "A text message with the bytes of a Ping is not taken for one")
         .expects("No Pong", "CoAP messages are transmitted in binary data frames.")
@@ -219,9 +274,14 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("ws-text-utf8", &["WS-41"])
         .says("6455 §8.1", "A text message that is no UTF-8 fails the connection")
-        .expects(FAILS, "An endpoint that finds that text is not valid UTF-8 MUST fail the \
-             connection.")
-        .run(run!(cx, { fails(&cx, Frame::new(Opcode::TEXT, [0xc3, 0x28])).await?; })),
+        .expects(
+            FAILS,
+            "An endpoint that finds that text is not valid UTF-8 MUST fail the \
+             connection.",
+        )
+        .run(run!(cx, {
+            fails(&cx, Frame::new(Opcode::TEXT, [0xc3, 0x28])).await?;
+        })),
     Case::def("ws-two-in-one-write", &["WS-22"])
         .says("8323 §4.2", "Two messages in one TCP segment are two messages")
         .expects("Two Pongs, in two frames", "One WebSocket message carries one CoAP message.")
@@ -258,7 +318,10 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("ws-length-65536", &["WS-27"])
         .says("6455 §5.2", "A message of 65,536 bytes is read: the 64-bit length begins")
-        .expects("A Pong, where Max-Message-Size allows it", "127 stands for eight bytes of length.")
+        .expects(
+            "A Pong, where Max-Message-Size allows it",
+            "127 stands for eight bytes of length.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             if conn.peer.max_message_size < 65_536 {
@@ -271,8 +334,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("ws-fail-then-get", &["WS-35"])
         .says("6455 §7.1.7", "After a failure nothing further is processed")
-        .expects("No response to the GET behind the bad frame", "An endpoint MUST NOT continue to \
-             attempt to process data after being instructed to fail the connection.")
+        .expects(
+            "No response to the GET behind the bad frame",
+            "An endpoint MUST NOT continue to \
+             attempt to process data after being instructed to fail the connection.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let bad = conn.frame(Frame::new(Opcode(3), [])).bytes();

@@ -46,8 +46,11 @@ const OTHERS: &str = "What one peer does is its own connection's matter.";
 pub(super) const LIMITS: &[Case] = &[
     Case::silent("lim-half-frame", &["T22"])
         .says("6455 §10.4", "Half a frame is not waited for for ever")
-        .expects("The end of the connection", "No time is written anywhere; without one, half \
-             messages pile up.")
+        .expects(
+            "The end of the connection",
+            "No time is written anywhere; without one, half \
+             messages pile up.",
+        )
         .slow()
         .run(run!(cx, {
             let mut conn = cx.open().await?;
@@ -94,8 +97,11 @@ pub(super) const LIMITS: &[Case] = &[
         })),
     Case::must("lim-fragments", &["WS-30", "T21"])
         .says("6455 §10.4", "A message in fragments is limited like one in a frame")
-        .expects("The connection is failed, best with Close 1009", "The limit is on the total \
-             message size after reassembly from multiple frames.")
+        .expects(
+            "The connection is failed, best with Close 1009",
+            "The limit is on the total \
+             message size after reassembly from multiple frames.",
+        )
         .hostile()
         .run(run!(cx, {
             let mut conn = cx.open().await?;
@@ -114,8 +120,11 @@ pub(super) const LIMITS: &[Case] = &[
         })),
     Case::silent("lim-fragment-count", &["T21"])
         .says("6455 §10.4", "A thousand empty fragments are not taken without limit")
-        .expects("The connection is failed", "Each costs the receiver something, and brings the \
-             message no further.")
+        .expects(
+            "The connection is failed",
+            "Each costs the receiver something, and brings the \
+             message no further.",
+        )
         .hostile()
         .run(run!(cx, {
             let mut conn = cx.open().await?;
@@ -156,8 +165,11 @@ pub(super) const ROBUSTNESS: &[Case] = &[
         })),
     Case::def("rob-vanish-slow", &["PING-13", "TOK-11"])
         .says("8323 §3.4", "So does one behind a slow request; the response goes nowhere else")
-        .expects("Only our own response on the next connection", "Responses MUST be returned over \
-             the connection of the request.")
+        .expects(
+            "Only our own response on the next connection",
+            "Responses MUST be returned over \
+             the connection of the request.",
+        )
         .run(run!(cx, {
             let slow = request(Code::GET, cx.target().slow()?);
             let mut conn = cx.open().await?;
@@ -215,8 +227,11 @@ pub(super) const ROBUSTNESS: &[Case] = &[
         })),
     Case::must("rob-ws-pings", &["WS-29", "T25"])
         .says("6455 §5.5.3", "Sixteen WebSocket Pings have a Pong, for the last at least")
-        .expects("A Pong with the last data", "If several Pings come, an endpoint MAY answer the \
-             most recent one only.")
+        .expects(
+            "A Pong with the last data",
+            "If several Pings come, an endpoint MAY answer the \
+             most recent one only.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             for n in 0..16 {
@@ -240,7 +255,10 @@ pub(super) const ROBUSTNESS: &[Case] = &[
             conn.ignored().await?;
         })),
     Case::def("rob-large-token-claim", &["FMT-09"])
-        .says("8974 §2.1", "A token that claims 65,804 bytes and has none is a message format error")
+        .says(
+            "8974 §2.1",
+            "A token that claims 65,804 bytes and has none is a message format error",
+        )
         .expects("Abort, then the end", "The token is cut short.")
         .run(run!(cx, {
             let mut conn = cx.open().await?;
@@ -248,7 +266,10 @@ pub(super) const ROBUSTNESS: &[Case] = &[
             conn.aborted().await?;
         })),
     Case::def("rob-large-option-claim", &["FMT-19"])
-        .says("7252 §3.1", "A value that claims 65,804 bytes and has none is a message format error")
+        .says(
+            "7252 §3.1",
+            "A value that claims 65,804 bytes and has none is a message format error",
+        )
         .expects("Abort, then the end", "The value is cut short.")
         .run(run!(cx, {
             let mut conn = cx.open().await?;
@@ -269,8 +290,11 @@ pub(super) const ROBUSTNESS: &[Case] = &[
         })),
     Case::silent("rob-huge-frame-then-end", &["WS-30", "T20"])
         .says("6455 §10.4", "A claim of 2^40 bytes leaves nothing behind")
-        .expects("A response on the next connection", "Nothing may be reserved for what is only \
-             claimed.")
+        .expects(
+            "A response on the next connection",
+            "Nothing may be reserved for what is only \
+             claimed.",
+        )
         .run(run!(cx, {
             for _ in 0..4 {
                 let mut conn = cx.open().await?;
@@ -290,17 +314,23 @@ pub(super) const ROBUSTNESS: &[Case] = &[
         .says("8323 §3.4", "Five thousand Empty messages are ignored, or the connection given up")
         .expects("A Pong, or the end; and a response on the next connection", OTHERS)
         .hostile()
-        .run(run!(cx, { flood(&cx, &hex("0000"), 5000).await?; })),
+        .run(run!(cx, {
+            flood(&cx, &hex("0000"), 5000).await?;
+        })),
     Case::silent("rob-responses-1000", &["T65"])
         .says("7252 §5.3.2", "A thousand responses nobody waits for are dropped")
         .expects("A Pong, or the end; and a response on the next connection", OTHERS)
         .hostile()
-        .run(run!(cx, { flood(&cx, &hex("0145ee"), 1000).await?; })),
+        .run(run!(cx, {
+            flood(&cx, &hex("0145ee"), 1000).await?;
+        })),
     Case::silent("rob-requests-2000", &["T61"])
         .says("8323 §4.3", "Two thousand requests, and nobody reads meanwhile")
         .expects("Responses, 5.03, or the end; and a response on the next connection", OTHERS)
         .hostile()
-        .run(run!(cx, { flood(&cx, &cx.get()?.token(b"q").bytes(), 2000).await?; })),
+        .run(run!(cx, {
+            flood(&cx, &cx.get()?.token(b"q").bytes(), 2000).await?;
+        })),
     Case::silent("rob-random", &["SEC-15", "T39"])
         .says("8323 §5.6", "Two hundred messages of random bytes are each answered or aborted")
         .expects("No hang, and a response on the next connection", "A parser is total.")

@@ -67,11 +67,15 @@ pub(super) const CASES: &[Case] = &[
     Case::must("code-method-8", &["CODE-01"])
         .says("7252 §5.8", "Method 0.08 is answered 4.05")
         .expects("4.05", UNKNOWN)
-        .run(run!(cx, { unknown(&cx, 0x08).await?; })),
+        .run(run!(cx, {
+            unknown(&cx, 0x08).await?;
+        })),
     Case::must("code-method-31", &["CODE-01"])
         .says("7252 §5.8", "Method 0.31 is answered 4.05")
         .expects("4.05", UNKNOWN)
-        .run(run!(cx, { unknown(&cx, 0x1f).await?; })),
+        .run(run!(cx, {
+            unknown(&cx, 0x1f).await?;
+        })),
     Case::must("code-ipatch", &["CODE-01"])
         .says("7252 §5.8; 8132", "iPATCH of a resource that has only GET is an error")
         .expects("4.05, or another error", UNKNOWN)
@@ -86,19 +90,28 @@ pub(super) const CASES: &[Case] = &[
     Case::must("code-class-1", &["CODE-04", "CODE-05"])
         .says("7252 §12.1", "Code 1.00 is no request")
         .expects("Nothing, and the connection goes on", RESERVED)
-        .run(run!(cx, { reserved(&cx, "0120 56").await?; })),
+        .run(run!(cx, {
+            reserved(&cx, "0120 56").await?;
+        })),
     Case::must("code-class-3", &["CODE-04", "CODE-05"])
         .says("7252 §12.1", "Code 3.00 is no request")
         .expects("Nothing, and the connection goes on", RESERVED)
-        .run(run!(cx, { reserved(&cx, "0160 57").await?; })),
+        .run(run!(cx, {
+            reserved(&cx, "0160 57").await?;
+        })),
     Case::must("code-class-6", &["CODE-04", "CODE-05"])
         .says("7252 §12.1", "Code 6.00 is no request")
         .expects("Nothing, and the connection goes on", RESERVED)
-        .run(run!(cx, { reserved(&cx, "01c0 58").await?; })),
+        .run(run!(cx, {
+            reserved(&cx, "01c0 58").await?;
+        })),
     Case::must("code-once", &["CODE-15"])
         .says("7252 §5.2", "A request has one response")
-        .expects("One response, and no other behind it", "A response is matched to its request, \
-             whose token is free again afterwards.")
+        .expects(
+            "One response, and no other behind it",
+            "A response is matched to its request, \
+             whose token is free again afterwards.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.ask(cx.get()?).await?;
@@ -114,8 +127,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::should("code-put-create", &["CODE-07"])
         .says("7252 §5.8.3", "PUT that creates is answered 2.01, PUT that changes 2.04")
-        .expects("2.01, then 2.04", "If a resource exists it is modified and 2.04 SHOULD be \
-             returned; if none exists it MAY be created, resulting in 2.01.")
+        .expects(
+            "2.01, then 2.04",
+            "If a resource exists it is modified and 2.04 SHOULD be \
+             returned; if none exists it MAY be created, resulting in 2.01.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             if !cx.target().creates() {
@@ -131,8 +147,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("code-put-get", &["CODE-07"])
         .says("7252 §5.8.3", "GET gives what PUT has put")
-        .expects("2.05 with the payload of the PUT", "PUT asks that the resource be updated or \
-             created with the enclosed representation.")
+        .expects(
+            "2.05 with the payload of the PUT",
+            "PUT asks that the resource be updated or \
+             created with the enclosed representation.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open().await?;
@@ -149,8 +168,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::should("code-delete", &["CODE-08"])
         .says("7252 §5.8.4", "DELETE is answered 2.02, twice")
-        .expects("2.02, then 2.02", "2.02 SHOULD be used on success, or if the resource did not \
-             exist before the request.")
+        .expects(
+            "2.02, then 2.02",
+            "2.02 SHOULD be used on success, or if the resource did not \
+             exist before the request.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open().await?;
@@ -166,8 +188,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::should("code-post", &["CODE-06"])
         .says("7252 §5.8.2", "POST is answered 2.01, 2.04 or 2.02")
-        .expects("2.01, 2.04 or 2.02", "2.01 if it has created a resource, 2.04 if not, 2.02 if it \
-             has deleted one; 2.05 belongs to GET.")
+        .expects(
+            "2.01, 2.04 or 2.02",
+            "2.01 if it has created a resource, 2.04 if not, 2.02 if it \
+             has deleted one; 2.05 belongs to GET.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open().await?;
@@ -183,8 +208,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("cond-if-none-match", &["OPT-18"])
         .says("7252 §5.10.8.2", "PUT with If-None-Match on what exists is not performed")
-        .expects("4.12, and GET gives the old value", "If the condition is not fulfilled, the \
-             server MUST NOT perform the method and MUST respond with 4.12.")
+        .expects(
+            "4.12, and GET gives the old value",
+            "If the condition is not fulfilled, the \
+             server MUST NOT perform the method and MUST respond with 4.12.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open().await?;
@@ -202,7 +230,10 @@ pub(super) const CASES: &[Case] = &[
             }
         })),
     Case::def("cond-if-match-missing", &["OPT-19"])
-        .says("7252 §5.10.8.1", "PUT with an empty If-Match on what does not exist is not performed")
+        .says(
+            "7252 §5.10.8.1",
+            "PUT with an empty If-Match on what does not exist is not performed",
+        )
         .expects("4.12", "An empty value matches any existing representation, and there is none.")
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
@@ -242,8 +273,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("valid-203", &["OPT-22"])
         .says("7252 §5.10.6.2", "A 2.03 has the ETag that matches, and no payload")
-        .expects("2.03 with that ETag and nothing else, or a 2.05", "A 2.03 MUST include an ETag \
-             and MUST NOT include a payload. A server may also send the representation.")
+        .expects(
+            "2.03 with that ETag and nothing else, or a 2.05",
+            "A 2.03 MUST include an ETag \
+             and MUST NOT include a payload. A server may also send the representation.",
+        )
         .run(run!(cx, {
             let (path, _guard) = cx.writable().await?;
             let mut conn = cx.open().await?;

@@ -51,11 +51,15 @@ pub(super) const CASES: &[Case] = &[
     Case::must("nr-2-error", &["NR-03"])
         .says("7967 §2.1", "No-Response 2 does not hide a 4.04")
         .expects("4.04", WANTED)
-        .run(run!(cx, { answered(&cx, missing(&cx), &[2], 4).await?; })),
+        .run(run!(cx, {
+            answered(&cx, missing(&cx), &[2], 4).await?;
+        })),
     Case::must("nr-8-success", &["NR-03"])
         .says("7967 §2.1", "No-Response 8 does not hide a 2.05")
         .expects("2.05", WANTED)
-        .run(run!(cx, { answered(&cx, cx.get()?, &[8], 2).await?; })),
+        .run(run!(cx, {
+            answered(&cx, cx.get()?, &[8], 2).await?;
+        })),
     Case::must("nr-16", &["NR-03"])
         .says("7967 §2.1", "No-Response 16 hides neither 2.05 nor 4.04")
         .expects("2.05; 4.04", WANTED)
@@ -66,23 +70,34 @@ pub(super) const CASES: &[Case] = &[
     Case::must("nr-24", &["NR-03"])
         .says("7967 §2.1", "No-Response 24 does not hide a 2.05")
         .expects("2.05", WANTED)
-        .run(run!(cx, { answered(&cx, cx.get()?, &[24], 2).await?; })),
+        .run(run!(cx, {
+            answered(&cx, cx.get()?, &[24], 2).await?;
+        })),
     Case::def("nr-0", &["NR-02"])
         .says("7967 §2.1", "No-Response without a value hides nothing")
         .expects("2.05", "An empty value, or 0, is interest in all responses.")
-        .run(run!(cx, { answered(&cx, cx.get()?, &[], 2).await?; })),
+        .run(run!(cx, {
+            answered(&cx, cx.get()?, &[], 2).await?;
+        })),
     Case::silent("nr-undefined-bits", &["NR-05"])
         .says("7967 §2.1", "Bits nobody has defined hide nothing")
         .expects("2.05", "Only 2, 8 and 16 are defined: 229 has all the others.")
-        .run(run!(cx, { answered(&cx, cx.get()?, &[0xe5], 2).await?; })),
+        .run(run!(cx, {
+            answered(&cx, cx.get()?, &[0xe5], 2).await?;
+        })),
     Case::must("nr-2-bytes", &["NR-06"])
         .says("7252 §5.4.3", "No-Response of two bytes is ignored")
         .expects("2.05", "A wrong length makes an elective option unrecognised.")
-        .run(run!(cx, { answered(&cx, cx.get()?, &[0, 26], 2).await?; })),
+        .run(run!(cx, {
+            answered(&cx, cx.get()?, &[0, 26], 2).await?;
+        })),
     Case::def("nr-consistent", &["NR-02", "NR-07"])
         .says("7967 §2.1", "Who honours 26 for a 2.05 honours 2 for it")
-        .expects("Both silent, or both answered", "26 is 2, 8 and 16 together, and each bit stands \
-             for its class, whatever the transport.")
+        .expects(
+            "Both silent, or both answered",
+            "26 is 2, 8 and 16 together, and each bit stands \
+             for its class, whatever the transport.",
+        )
         .run(run!(cx, {
             let all = said(&cx, cx.get()?, &[26]).await?.is_some();
             let class = said(&cx, cx.get()?, &[2]).await?.is_some();

@@ -22,7 +22,10 @@ async fn observing(cx: &Cx, token: &[u8]) -> Outcome<(Conn, Message)> {
     let mut conn = cx.open_with(LARGE_CSM).await?;
     let answer = conn.ask(registration.token(token)).await?;
     if !answer.has(OBSERVE) {
-        return Err(skip(format!("the resource is not observable: {} without Observe", answer.code)));
+        return Err(skip(format!(
+            "the resource is not observable: {} without Observe",
+            answer.code
+        )));
     }
     Ok((conn, answer))
 }
@@ -64,8 +67,11 @@ const EXPLICIT: &str = "A client MUST explicitly deregister by a GET with the to
 pub(super) const CASES: &[Case] = &[
     Case::must("obs-register", &["OBS-01", "OBS-03"])
         .says("7641 §4.1", "A registration is answered 2.05 with Observe")
-        .expects("2.05 with Observe, under the token", "The server adds the entry and includes an \
-             Observe option; its value may be empty (RFC 8323 §7.1).")
+        .expects(
+            "2.05 with Observe, under the token",
+            "The server adds the entry and includes an \
+             Observe option; its value may be empty (RFC 8323 §7.1).",
+        )
         .run(run!(cx, {
             let (_, answer) = observing(&cx, b"obs").await?;
             if !answer.code.is_success() {
@@ -74,8 +80,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("obs-notifies", &["OBS-03", "OBS-18"])
         .says("7641 §4.2", "A change is notified, with Observe and the token")
-        .expects("A 2.xx with Observe", "Each notification includes an Observe option and echoes \
-             the token.")
+        .expects(
+            "A 2.xx with Observe",
+            "Each notification includes an Observe option and echoes \
+             the token.",
+        )
         .run(run!(cx, {
             let (mut conn, _) = observing(&cx, b"obs").await?;
             changed(&cx).await?;
@@ -110,8 +119,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("obs-deregister-twice", &["OBS-09"])
         .says("7641 §4.1", "A second deregistration is answered like a GET")
-        .expects("2.05 without Observe, twice", "If there is no entry, nothing is removed, and the \
-             GET is processed as usual.")
+        .expects(
+            "2.05 without Observe, twice",
+            "If there is no entry, nothing is removed, and the \
+             GET is processed as usual.",
+        )
         .run(run!(cx, {
             let (mut conn, _) = observing(&cx, b"obs").await?;
             deregistered(&mut conn, &cx, b"obs").await?;
@@ -122,8 +134,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("obs-again", &["OBS-12"])
         .says("7641 §4.1", "Registering again with the same token makes no second entry")
-        .expects("One notification for a change", "The server MUST NOT add a new entry but MUST \
-             replace or update the existing one.")
+        .expects(
+            "One notification for a change",
+            "The server MUST NOT add a new entry but MUST \
+             replace or update the existing one.",
+        )
         .run(run!(cx, {
             let (mut conn, _) = observing(&cx, b"obs").await?;
             conn.ask(registration(&cx)?.token(b"obs")).await?;
@@ -156,8 +171,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("obs-gone", &["OBS-11"])
         .says("8323 §7.4", "With its connection an observation is gone")
-        .expects("Nothing of it on a new connection, and the server goes on", "The server MUST \
-             remove all entries of the client when the connection is closed.")
+        .expects(
+            "Nothing of it on a new connection, and the server goes on",
+            "The server MUST \
+             remove all entries of the client when the connection is closed.",
+        )
         .run(run!(cx, {
             let (conn, _) = observing(&cx, b"gone").await?;
             drop(conn);
@@ -169,7 +187,10 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("obs-value-2", &["OBS-01"])
         .says("7641 §2", "Observe 2 in a request registers nothing")
-        .expects("2.05 without Observe", "0 registers, 1 deregisters; other values have no meaning.")
+        .expects(
+            "2.05 without Observe",
+            "0 registers, 1 deregisters; other values have no meaning.",
+        )
         .run(run!(cx, {
             let path = cx.target().observable().or_else(|_| cx.target().get())?;
             let mut conn = cx.open_with(LARGE_CSM).await?;
@@ -191,8 +212,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("obs-not-observable", &["OBS-02"])
         .says("7641 §4.1", "Where nobody can observe, the answer is that of a GET")
-        .expects("2.05, without Observe if there are no observers", "A server that is unwilling or \
-             unable to add the entry answers as to a plain GET: Observe is elective.")
+        .expects(
+            "2.05, without Observe if there are no observers",
+            "A server that is unwilling or \
+             unable to add the entry answers as to a plain GET: Observe is elective.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.ask_for(cx.get()?.option(OBSERVE, []), &[Code::CONTENT]).await?;
@@ -209,8 +233,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::should("obs-block-size", &["BLK-23"])
         .says("7959 §2.6", "Notifications keep the block size of the registration")
-        .expects("Payloads of at most 64 bytes", "The server SHOULD use the size that the client \
-             has asked for in its registration.")
+        .expects(
+            "Payloads of at most 64 bytes",
+            "The server SHOULD use the size that the client \
+             has asked for in its registration.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open_with(LARGE_CSM).await?;
             let get = registration(&cx)?.uint(BLOCK2, 2).token(b"obs");
@@ -229,8 +256,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("obs-no-response", &["NR-14"])
         .says("7967 §2.2", "A deregistration with No-Response 26 ends it all the same")
-        .expects("Silence or the final response, and no notification after a change", "The \
-             deregistering GET may carry the option.")
+        .expects(
+            "Silence or the final response, and no notification after a change",
+            "The \
+             deregistering GET may carry the option.",
+        )
         .run(run!(cx, {
             let (mut conn, _) = observing(&cx, b"obs").await?;
             let get = request(Code::GET, cx.target().observable()?).option(OBSERVE, [1]);
@@ -243,8 +273,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("obs-latest", &["OBS-18"])
         .says("7641 §4.5", "After several changes the last state arrives")
-        .expects("The last of ten, sooner or later", "Intermediate states may be skipped, the \
-             latest may not.")
+        .expects(
+            "The last of ten, sooner or later",
+            "Intermediate states may be skipped, the \
+             latest may not.",
+        )
         .run(run!(cx, {
             let (mut conn, _) = observing(&cx, b"obs").await?;
             let path = cx.target().observable()?;
@@ -261,8 +294,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("obs-value-ignored", &["OBS-04"])
         .says("8323 §7.1", "The Observe value of notifications is short")
-        .expects("0 to 3 bytes, with or without a meaning", "The value MAY be empty: TCP keeps the \
-             order.")
+        .expects(
+            "0 to 3 bytes, with or without a meaning",
+            "The value MAY be empty: TCP keeps the \
+             order.",
+        )
         .run(run!(cx, {
             let (mut conn, first) = observing(&cx, b"obs").await?;
             changed(&cx).await?;

@@ -9,10 +9,7 @@ use crate::wire::http::{self, Head};
 pub(super) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 /// Offers the handshake of RFC 8323 figure 9, changed.
-pub(super) async fn offered(
-    cx: &Cx,
-    change: impl FnOnce(Head) -> Head,
-) -> Outcome<(Conn, Reply)> {
+pub(super) async fn offered(cx: &Cx, change: impl FnOnce(Head) -> Head) -> Outcome<(Conn, Reply)> {
     let mut conn = cx.raw().await?;
     let reply = conn.offer(&change(http::upgrade(&cx.shared.host, KEY))).await;
     Ok((conn, reply))

@@ -34,21 +34,35 @@ pub(super) const CASES: &[Case] = &[
     Case::must("opt-elective", &["OPT-01"])
         .says("7252 §5.4.1", "An unknown elective option is ignored")
         .expects(AS_WITHOUT, "Unrecognised options of class elective MUST be silently ignored.")
-        .run(run!(cx, { ignored(&cx, 10, &[b""]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, 10, &[b""]).await?;
+        })),
     Case::must("opt-elective-high", &["OPT-01"])
         .says("7252 §5.4.1", "The same of number 2048, with a value")
         .expects(AS_WITHOUT, "Unrecognised options of class elective MUST be silently ignored.")
-        .run(run!(cx, { ignored(&cx, 2048, &[b"value"]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, 2048, &[b"value"]).await?;
+        })),
     Case::must("opt-critical", &["OPT-02"])
         .says("7252 §5.4.1", "An unknown critical option is answered 4.02")
-        .expects(GOES_ON, "Unrecognised critical options in a request MUST cause the return of \
-             4.02. Answering as if the option were not there does what the client has forbidden.")
-        .run(run!(cx, { bad(&cx, 65_001, &[b""]).await?; })),
+        .expects(
+            GOES_ON,
+            "Unrecognised critical options in a request MUST cause the return of \
+             4.02. Answering as if the option were not there does what the client has forbidden.",
+        )
+        .run(run!(cx, {
+            bad(&cx, 65_001, &[b""]).await?;
+        })),
     Case::must("opt-critical-low", &["OPT-02"])
         .says("7252 §5.4.1", "The same of number 2049, with a value")
-        .expects(GOES_ON, "Unrecognised critical options in a request MUST cause the return of \
-             4.02.")
-        .run(run!(cx, { bad(&cx, 2049, &[b"value"]).await?; })),
+        .expects(
+            GOES_ON,
+            "Unrecognised critical options in a request MUST cause the return of \
+             4.02.",
+        )
+        .run(run!(cx, {
+            bad(&cx, 2049, &[b"value"]).await?;
+        })),
     Case::must("opt-oscore", &["OPT-02"])
         .says("7252 §5.4.1", "OSCORE towards who does not have it is answered 4.02")
         .expects("4.02, or another error of who has it", "Option 9 is critical.")
@@ -62,8 +76,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::should("opt-critical-says", &["OPT-03"])
         .says("7252 §5.4.1", "The 4.02 has a diagnostic payload")
-        .expects("A text that names the option", "The response SHOULD include a diagnostic payload \
-             describing the unrecognised option(s).")
+        .expects(
+            "A text that names the option",
+            "The response SHOULD include a diagnostic payload \
+             describing the unrecognised option(s).",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let answer = conn.ask(cx.get()?.option(65_001, [])).await?;
@@ -77,35 +94,52 @@ pub(super) const CASES: &[Case] = &[
     Case::must("opt-len-uri-port", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "Uri-Port of three bytes is answered 4.02")
         .expects(GOES_ON, LENGTH)
-        .run(run!(cx, { bad(&cx, URI_PORT, &[&[0, 0x1f, 0x90]]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, URI_PORT, &[&[0, 0x1f, 0x90]]).await?;
+        })),
     Case::must("opt-len-uri-host", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "An empty Uri-Host is answered 4.02")
         .expects(GOES_ON, LENGTH)
-        .run(run!(cx, { bad(&cx, URI_HOST, &[b""]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, URI_HOST, &[b""]).await?;
+        })),
     Case::must("opt-len-accept", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "Accept of three bytes is answered 4.02")
         .expects(GOES_ON, LENGTH)
-        .run(run!(cx, { bad(&cx, ACCEPT, &[&[0, 0, 0]]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, ACCEPT, &[&[0, 0, 0]]).await?;
+        })),
     Case::must("opt-len-if-none-match", &["OPT-20"])
         .says("7252 §5.10.8.2", "If-None-Match with a value is answered 4.02")
         .expects(GOES_ON, "The option carries no value. It is critical.")
-        .run(run!(cx, { bad(&cx, IF_NONE_MATCH, &[&[1]]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, IF_NONE_MATCH, &[&[1]]).await?;
+        })),
     Case::must("opt-len-if-match", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "If-Match of nine bytes is answered 4.02")
         .expects(GOES_ON, LENGTH)
-        .run(run!(cx, { bad(&cx, IF_MATCH, &[b"123456789"]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, IF_MATCH, &[b"123456789"]).await?;
+        })),
     Case::must("opt-len-block2", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "Block2 of four bytes is answered 4.02")
         .expects(GOES_ON, LENGTH)
-        .run(run!(cx, { bad(&cx, BLOCK2, &[&[0, 0, 0, 6]]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, BLOCK2, &[&[0, 0, 0, 6]]).await?;
+        })),
     Case::must("opt-len-uri-query", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "A Uri-Query of 256 bytes is answered 4.02")
         .expects(GOES_ON, LENGTH)
-        .run(run!(cx, { bad(&cx, URI_QUERY, &[&[b'q'; 256]]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, URI_QUERY, &[&[b'q'; 256]]).await?;
+        })),
     Case::must("opt-len-proxy-uri", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "An empty Proxy-Uri is an error")
-        .expects("4.02, or 5.05", "The range is 1-1034 bytes; an endpoint that is no proxy may \
-             answer so before it looks at the value.")
+        .expects(
+            "4.02, or 5.05",
+            "The range is 1-1034 bytes; an endpoint that is no proxy may \
+             answer so before it looks at the value.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let get = Message::new(Code::GET).option(PROXY_URI, []);
@@ -126,67 +160,99 @@ pub(super) const CASES: &[Case] = &[
     Case::must("opt-len-etag-0", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "An empty ETag is ignored")
         .expects(AS_WITHOUT, LENGTH)
-        .run(run!(cx, { ignored(&cx, ETAG, &[b""]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, ETAG, &[b""]).await?;
+        })),
     Case::must("opt-len-etag-9", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "An ETag of nine bytes is ignored")
         .expects(AS_WITHOUT, LENGTH)
-        .run(run!(cx, { ignored(&cx, ETAG, &[b"123456789"]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, ETAG, &[b"123456789"]).await?;
+        })),
     Case::must("opt-len-content-format", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "Content-Format of three bytes is ignored")
         .expects(AS_WITHOUT, LENGTH)
-        .run(run!(cx, { ignored(&cx, CONTENT_FORMAT, &[&[0; 3]]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, CONTENT_FORMAT, &[&[0; 3]]).await?;
+        })),
     Case::must("opt-len-size2", &["OPT-06", "OPT-13"])
         .says("7252 §5.4.3", "Size2 of five bytes is ignored")
         .expects(AS_WITHOUT, LENGTH)
-        .run(run!(cx, { ignored(&cx, SIZE2, &[&[0; 5]]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, SIZE2, &[&[0; 5]]).await?;
+        })),
     Case::must("opt-len-echo-0", &["OPT-06", "EXT-01"])
         .says("9175 §2.2.1", "An empty Echo is ignored")
         .expects(AS_WITHOUT, LENGTH)
-        .run(run!(cx, { ignored(&cx, ECHO, &[b""]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, ECHO, &[b""]).await?;
+        })),
     Case::must("opt-len-echo-41", &["OPT-06", "EXT-01"])
         .says("9175 §2.2.1", "An Echo of 41 bytes is ignored")
         .expects(AS_WITHOUT, LENGTH)
-        .run(run!(cx, { ignored(&cx, ECHO, &[&[0; 41]]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, ECHO, &[&[0; 41]]).await?;
+        })),
     Case::must("opt-len-request-tag", &["OPT-06", "EXT-07"])
         .says("9175 §3.2.1", "A Request-Tag of nine bytes is ignored")
         .expects(AS_WITHOUT, LENGTH)
-        .run(run!(cx, { ignored(&cx, REQUEST_TAG, &[b"123456789"]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, REQUEST_TAG, &[b"123456789"]).await?;
+        })),
     Case::must("opt-twice-uri-host", &["OPT-07", "OPT-14"])
         .says("7252 §5.4.5", "Uri-Host twice is answered 4.02")
         .expects(GOES_ON, TWICE)
-        .run(run!(cx, { bad(&cx, URI_HOST, &[b"a", b"b"]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, URI_HOST, &[b"a", b"b"]).await?;
+        })),
     Case::must("opt-twice-uri-port", &["OPT-07", "OPT-14"])
         .says("7252 §5.4.5", "Uri-Port twice is answered 4.02")
         .expects(GOES_ON, TWICE)
-        .run(run!(cx, { bad(&cx, URI_PORT, &[&[80], &[81]]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, URI_PORT, &[&[80], &[81]]).await?;
+        })),
     Case::must("opt-twice-accept", &["OPT-07", "OPT-14"])
         .says("7252 §5.4.5", "Accept twice is answered 4.02")
         .expects(GOES_ON, TWICE)
-        .run(run!(cx, { bad(&cx, ACCEPT, &[b"", b"("]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, ACCEPT, &[b"", b"("]).await?;
+        })),
     Case::must("opt-twice-if-none-match", &["OPT-07", "OPT-14"])
         .says("7252 §5.4.5", "If-None-Match twice is answered 4.02")
         .expects(GOES_ON, TWICE)
-        .run(run!(cx, { bad(&cx, IF_NONE_MATCH, &[b"", b""]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, IF_NONE_MATCH, &[b"", b""]).await?;
+        })),
     Case::must("opt-twice-block2", &["BLK-01"])
         .says("7959 §2.1", "Block2 twice is answered 4.02")
         .expects(GOES_ON, "Either Block Option may be present at most once; it is critical.")
-        .run(run!(cx, { bad(&cx, BLOCK2, &[&[6], &[5]]).await?; })),
+        .run(run!(cx, {
+            bad(&cx, BLOCK2, &[&[6], &[5]]).await?;
+        })),
     Case::must("opt-twice-content-format", &["OPT-07", "OPT-14"])
         .says("7252 §5.4.5", "Content-Format twice is not an error")
         .expects(AS_WITHOUT, TWICE)
-        .run(run!(cx, { ignored(&cx, CONTENT_FORMAT, &[b"", b"("]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, CONTENT_FORMAT, &[b"", b"("]).await?;
+        })),
     Case::must("opt-twice-hop-limit", &["PRX-11"])
         .says("8768 §3", "Hop-Limit twice is not an error")
         .expects(AS_WITHOUT, TWICE)
-        .run(run!(cx, { ignored(&cx, HOP_LIMIT, &[&[16], &[0]]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, HOP_LIMIT, &[&[16], &[0]]).await?;
+        })),
     Case::must("opt-repeat-etag", &["OPT-14"])
         .says("7252 §5.10.6.2", "ETag may be repeated in a request")
         .expects(AS_WITHOUT, "The option is repeatable there.")
-        .run(run!(cx, { ignored(&cx, ETAG, &[b"nope", b"nope2"]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, ETAG, &[b"nope", b"nope2"]).await?;
+        })),
     Case::must("opt-repeat-request-tag", &["EXT-07"])
         .says("9175 §3.2.1", "Request-Tag may be repeated")
         .expects(AS_WITHOUT, "The option is repeatable and elective.")
-        .run(run!(cx, { ignored(&cx, REQUEST_TAG, &[b"1", b"2"]).await?; })),
+        .run(run!(cx, {
+            ignored(&cx, REQUEST_TAG, &[b"1", b"2"]).await?;
+        })),
     Case::must("opt-repeat-uri-query", &["OPT-14"])
         .says("7252 §5.10.1", "Uri-Query may be repeated")
         .expects("A response other than 4.02", "The option is repeatable.")
@@ -200,8 +266,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("opt-not-for-method", &["OPT-08"])
         .says("7252 §5.4", "An elective option that a method does not have is ignored")
-        .expects(AS_WITHOUT, "It MUST be treated like an unrecognised option; Location-Path is of \
-             responses, Content-Format and Max-Age of messages with a payload.")
+        .expects(
+            AS_WITHOUT,
+            "It MUST be treated like an unrecognised option; Location-Path is of \
+             responses, Content-Format and Max-Age of messages with a payload.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let get = cx.get()?.option(LOCATION_PATH, "a").option(CONTENT_FORMAT, [40]);
@@ -209,16 +278,22 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("opt-payload-of-get", &["OPT-11"])
         .says("7252 §5.5", "The payload of a GET is ignored")
-        .expects("2.05, as without it", "A payload where the method defines none MUST be ignored \
-             by the recipient.")
+        .expects(
+            "2.05, as without it",
+            "A payload where the method defines none MUST be ignored \
+             by the recipient.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.ask_for(cx.get()?.payload("payload"), &[Code::CONTENT]).await?;
         })),
     Case::def("opt-dot-dot", &["OPT-15"])
         .says("7252 §5.10.1", "Uri-Path `..` names nothing")
-        .expects("4.02, 4.00 or 4.04", "The value MUST NOT be `.` or `..`: such a request comes \
-             from nobody's URI, and resolving it would be path traversal.")
+        .expects(
+            "4.02, 4.00 or 4.04",
+            "The value MUST NOT be `.` or `..`: such a request comes \
+             from nobody's URI, and resolving it would be path traversal.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let segments = Message::new(Code::GET).option(URI_PATH, "a").option(URI_PATH, "..");
@@ -244,19 +319,32 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("opt-utf8-path", &["OPT-16", "FMT-27"])
         .says("7252 §3.2, §5.9.2.3", "A Uri-Path that is no UTF-8 is an error of the request")
-        .expects("4.02, 4.00 or 4.04", "The option is malformed, for which there is 4.02. Whoever \
+        .expects(
+            "4.02, 4.00 or 4.04",
+            "The option is malformed, for which there is 4.02. Whoever \
              takes it for a syntax violation aborts; closing without either leaves both ends in \
-             the dark.")
-        .run(run!(cx, { not_utf8(&cx, URI_PATH).await?; })),
+             the dark.",
+        )
+        .run(run!(cx, {
+            not_utf8(&cx, URI_PATH).await?;
+        })),
     Case::def("opt-utf8-query", &["OPT-16", "FMT-27"])
         .says("7252 §3.2, §5.9.2.3", "A Uri-Query that is no UTF-8 is an error of the request")
-        .expects("4.02 or 4.00; a resource that does not look at it may answer", "The option is \
-             malformed, for which there is 4.02.")
-        .run(run!(cx, { not_utf8(&cx, URI_QUERY).await?; })),
+        .expects(
+            "4.02 or 4.00; a resource that does not look at it may answer",
+            "The option is \
+             malformed, for which there is 4.02.",
+        )
+        .run(run!(cx, {
+            not_utf8(&cx, URI_QUERY).await?;
+        })),
     Case::def("opt-slash-in-segment", &["OPT-17"])
         .says("7252 §5.10.1", "A slash inside a Uri-Path is data")
-        .expects("4.04", "Each option is one segment and holds any characters: `.well-known/core` \
-             as a single one is another resource.")
+        .expects(
+            "4.04",
+            "Each option is one segment and holds any characters: `.well-known/core` \
+             as a single one is another resource.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let get = Message::new(Code::GET).option(URI_PATH, ".well-known/core");
@@ -267,9 +355,12 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("opt-accept-other", &["OPT-23"])
         .says("7252 §5.10.4", "Accept that cannot be met is answered 4.06")
-        .expects("4.06", "If the preferred Content-Format cannot be returned, 4.06 MUST be sent, \
+        .expects(
+            "4.06",
+            "If the preferred Content-Format cannot be returned, 4.06 MUST be sent, \
              unless another error takes precedence. Accept is critical: who does not know it \
-             answers 4.02.")
+             answers 4.02.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let get = cx.get()?.uint(ACCEPT, 65_432);
@@ -277,8 +368,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("opt-accept-same", &["OPT-23"])
         .says("7252 §5.10.4", "Accept of what there is is met")
-        .expects("2.05 in that Content-Format", "The server returns the preferred format if it is \
-             available.")
+        .expects(
+            "2.05 in that Content-Format",
+            "The server returns the preferred format if it is \
+             available.",
+        )
         .run(run!(cx, {
             let format = cx.target().representation().and_then(|m| m.number(CONTENT_FORMAT));
             let Some(format) = format else {
@@ -292,8 +386,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::silent("opt-many", &["T38"])
         .says("7252 §3.1", "A message of 500 options is answered or refused")
-        .expects("A response, or an Abort", "Nothing limits their number but the size of the \
-             message. Falling silent is not an answer.")
+        .expects(
+            "A response, or an Abort",
+            "Nothing limits their number but the size of the \
+             message. Falling silent is not an answer.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let many = (0..500).fold(cx.get()?.token(b"m"), |m, _| m.option(2048, []));

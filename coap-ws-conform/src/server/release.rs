@@ -49,15 +49,21 @@ pub(super) const RELEASE: &[Case] = &[
         })),
     Case::def("rel-short", &["REL-02", "REL-08"])
         .says("8323 §5.5", "A Release without a payload is one")
-        .expects("A Close frame, then the end of TCP", "The diagnostic payload is optional. libcoap \
-             4.3.5 drops this message of two bytes.")
+        .expects(
+            "A Close frame, then the end of TCP",
+            "The diagnostic payload is optional. libcoap \
+             4.3.5 drops this message of two bytes.",
+        )
         .run(run!(cx, {
             released(&cx, "00e4").await?;
         })),
     Case::should("rel-answers-slow", &["REL-03", "REL-15"])
         .says("8323 §5.5", "Requests before a Release are answered before the end")
-        .expects("The response, then a Close", "The peer SHOULD delay the closing until it has \
-             responded to all requests received before the Release.")
+        .expects(
+            "The response, then a Close",
+            "The peer SHOULD delay the closing until it has \
+             responded to all requests received before the Release.",
+        )
         .run(run!(cx, {
             let slow = request(Code::GET, cx.target().slow()?);
             let mut conn = cx.open().await?;
@@ -72,8 +78,11 @@ pub(super) const RELEASE: &[Case] = &[
         })),
     Case::should("rel-answers", &["REL-03", "REL-15"])
         .says("8323 §5.5", "So is one in the same write as the Release")
-        .expects("The response, then a Close", "The peer SHOULD delay the closing until it has \
-             responded to all requests received before the Release.")
+        .expects(
+            "The response, then a Close",
+            "The peer SHOULD delay the closing until it has \
+             responded to all requests received before the Release.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send_together(&[cx.get()?.token(b"last").bytes(), hex("00e4 ff627965")]).await;
@@ -104,7 +113,10 @@ pub(super) const RELEASE: &[Case] = &[
         })),
     Case::def("rel-request-after", &["REL-06"])
         .says("8323 §5.5", "A request behind a Release is answered or lost, and no error")
-        .expects("No Abort", "It is NOT RECOMMENDED to send one; the peer is not obligated to check.")
+        .expects(
+            "No Abort",
+            "It is NOT RECOMMENDED to send one; the peer is not obligated to check.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send_together(&[hex("00e4 ff627965"), cx.get()?.token(b"late").bytes()]).await;
@@ -127,8 +139,11 @@ pub(super) const RELEASE: &[Case] = &[
         })),
     Case::silent("rel-alternative-empty", &["SIG-08", "REL-14"])
         .says("8323 §5.5; 7252 §5.4.3", "An empty Alternative-Address is passed over")
-        .expects("A Close frame, then the end of TCP", "It is 1-255 bytes long, and elective: the \
-             Release still stands.")
+        .expects(
+            "A Close frame, then the end of TCP",
+            "It is 1-255 bytes long, and elective: the \
+             Release still stands.",
+        )
         .run(run!(cx, {
             released(&cx, "00e4 20").await?;
         })),
@@ -140,15 +155,21 @@ pub(super) const RELEASE: &[Case] = &[
         })),
     Case::must("rel-elective", &["SIG-03"])
         .says("8323 §5.2", "An unknown elective option in a Release is ignored")
-        .expects("A Close frame, then the end of TCP", "Elective options that are not understood \
-             are ignored.")
+        .expects(
+            "A Close frame, then the end of TCP",
+            "Elective options that are not understood \
+             are ignored.",
+        )
         .run(run!(cx, {
             released(&cx, "00e4 a12a").await?;
         })),
     Case::silent("rel-custody", &["REL-15"])
         .says("8323 §5.5", "A Ping before a Release is answered before the end")
-        .expects("The Pong, then a Close", "Every Ping MUST be answered; a Release behind it is \
-             no reason not to.")
+        .expects(
+            "The Pong, then a Close",
+            "Every Ping MUST be answered; a Release behind it is \
+             no reason not to.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send_together(&[hex("01e242"), hex("00e4 ff627965")]).await;
@@ -174,25 +195,39 @@ async fn malformed(cx: &Cx, before: &[Vec<u8>], after: &[u8]) -> Outcome<Ending>
 pub(super) const ABORT: &[Case] = &[
     Case::def("abt-closes", &["ABT-04"])
         .says("8323 §5.6", "A connection that we abort is closed, without an Abort back")
-        .expects("The end, and no Abort", "The sender of an Abort shuts down; whoever receives it \
-             has nobody to talk to.")
-        .run(run!(cx, { aborted_by_us(&cx, "00e5 ff627965").await?; })),
+        .expects(
+            "The end, and no Abort",
+            "The sender of an Abort shuts down; whoever receives it \
+             has nobody to talk to.",
+        )
+        .run(run!(cx, {
+            aborted_by_us(&cx, "00e5 ff627965").await?;
+        })),
     Case::def("abt-short", &["ABT-04"])
         .says("8323 §5.6", "So it is by an Abort without a payload")
         .expects("The end, and no Abort", "The diagnostic payload SHOULD be there, and need not.")
-        .run(run!(cx, { aborted_by_us(&cx, "00e5").await?; })),
+        .run(run!(cx, {
+            aborted_by_us(&cx, "00e5").await?;
+        })),
     Case::def("abt-bad-csm", &["ABT-04", "ABT-05"])
         .says("8323 §5.6", "So it is by one with Bad-CSM-Option")
         .expects("The end, and no Abort", "The option says which CSM option was the reason.")
-        .run(run!(cx, { aborted_by_us(&cx, "00e5 2102 ff6e6f").await?; })),
+        .run(run!(cx, {
+            aborted_by_us(&cx, "00e5 2102 ff6e6f").await?;
+        })),
     Case::silent("abt-critical", &["ABT-10"])
         .says("8323 §5.2, §5.6", "So it is by one with an unknown critical option")
         .expects("The end, and no Abort", "§5.2 says abort, and the connection is ending anyway.")
-        .run(run!(cx, { aborted_by_us(&cx, "00e5 10").await?; })),
+        .run(run!(cx, {
+            aborted_by_us(&cx, "00e5 10").await?;
+        })),
     Case::silent("abt-drops", &["ABT-03"])
         .says("8323 §5.6", "What is pending when we abort is not answered any more")
-        .expects("The end, and no response", "The general expectation is that messages in flight \
-             will not be processed.")
+        .expects(
+            "The end, and no response",
+            "The general expectation is that messages in flight \
+             will not be processed.",
+        )
         .run(run!(cx, {
             let slow = request(Code::GET, cx.target().slow()?);
             let mut conn = cx.open().await?;
@@ -204,8 +239,11 @@ pub(super) const ABORT: &[Case] = &[
         })),
     Case::def("abt-own-drops", &["ABT-01", "ABT-03"])
         .says("8323 §5.6", "Nothing is sent behind an Abort, also if a request is pending")
-        .expects("Abort, then the end: no response behind it", "The sender shuts down the \
-             connection immediately after the Abort message.")
+        .expects(
+            "Abort, then the end: no response behind it",
+            "The sender shuts down the \
+             connection immediately after the Abort message.",
+        )
         .run(run!(cx, {
             let slow = request(Code::GET, cx.target().slow()?).token(b"slow");
             let ending = malformed(&cx, &[slow.bytes()], &[]).await?;
@@ -218,8 +256,11 @@ pub(super) const ABORT: &[Case] = &[
         })),
     Case::silent("abt-close-code", &["ABT-08", "WS-34"])
         .says("6455 §7.4.1", "An Abort for a format error is followed by Close 1002")
-        .expects("00e5…, then 88 02 03ea…", "The Abort is CoAP's, and the WebSocket connection has \
-             to be closed too; 1002 is a protocol error.")
+        .expects(
+            "00e5…, then 88 02 03ea…",
+            "The Abort is CoAP's, and the WebSocket connection has \
+             to be closed too; 1002 is a protocol error.",
+        )
         .run(run!(cx, {
             let ending = malformed(&cx, &[], &[]).await?;
             if ending.code() != Some(1002) {
@@ -228,8 +269,11 @@ pub(super) const ABORT: &[Case] = &[
         })),
     Case::should("abt-survives", &["WS-45", "ABT-01"])
         .says("6455 §7.1.1", "The Abort arrives also if much more has been sent behind the error")
-        .expects("The Abort and the end in order, no reset", "Closing a socket with unread input \
-             resets the connection, which can destroy the Abort on its way.")
+        .expects(
+            "The Abort and the end in order, no reset",
+            "Closing a socket with unread input \
+             resets the connection, which can destroy the Abort on its way.",
+        )
         .run(run!(cx, {
             let mut junk = Vec::new();
             for n in 0..64u8 {
@@ -260,7 +304,7 @@ pub(super) const ABORT: &[Case] = &[
             conn.ask(cx.get()?).await?;
             conn.send("0f01").await;
             let ending = conn.ending(true).await;
-            if !ending.over() {
+            if !ending.closed() {
                 Err(deviates(ending.text()))?;
             }
             if ending.abort.is_none() {

@@ -49,8 +49,11 @@ async fn fails(cx: &Cx, answer: impl FnOnce(&Message) -> Message) -> Outcome {
 pub(super) const CASES: &[Case] = &[
     Case::def("role-asks", &["TOK-03"])
         .says("8323 §3.3", "The server asks us on our connection, and takes our answer")
-        .expects("A request, and what we answer in the response to our own", "The connection is \
-             bidirectional: requests can be sent by both ends.")
+        .expects(
+            "A request, and what we answer in the response to our own",
+            "The connection is \
+             bidirectional: requests can be sent by both ends.",
+        )
         .run(run!(cx, {
             let (mut conn, question) = asked(&cx, b"outer").await?;
             conn.say(&answer(&question)).await;
@@ -58,8 +61,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("role-same-token", &["TOK-03"])
         .says("8323 §3.3", "Our request may have the token of the server's")
-        .expects("A response to ours; then ours is taken for theirs", "Token spaces are one for \
-             each direction.")
+        .expects(
+            "A response to ours; then ours is taken for theirs",
+            "Token spaces are one for \
+             each direction.",
+        )
         .run(run!(cx, {
             let (mut conn, question) = asked(&cx, b"outer").await?;
             if question.token == b"outer" {
@@ -71,8 +77,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("role-while-asked", &["TOK-12"])
         .says("8323 §3.3", "While it waits for us, it answers others")
-        .expects("The response to a GET, then the one we held up", "Exchanges do not wait for each \
-             other; otherwise two ends that ask each other lock up.")
+        .expects(
+            "The response to a GET, then the one we held up",
+            "Exchanges do not wait for each \
+             other; otherwise two ends that ask each other lock up.",
+        )
         .run(run!(cx, {
             let (mut conn, question) = asked(&cx, b"outer").await?;
             conn.ask(cx.get()?).await?;
@@ -87,8 +96,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("role-critical", &["OPT-04", "OPT-05"])
         .says("7252 §5.4.1", "A response of ours with an unknown critical option is rejected")
-        .expects("No success, and the connection goes on", "Unrecognised critical options in a \
-             response MUST cause it to be rejected.")
+        .expects(
+            "No success, and the connection goes on",
+            "Unrecognised critical options in a \
+             response MUST cause it to be rejected.",
+        )
         .run(run!(cx, {
             fails(&cx, |q| answer(q).option(65_001, [])).await?;
         })),
@@ -117,8 +129,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("role-twice", &["TOK-13"])
         .says("7252 §5.3.2", "A second response of ours is dropped")
-        .expects("The first is taken, and the connection goes on", "After its response a request \
-             is done with.")
+        .expects(
+            "The first is taken, and the connection goes on",
+            "After its response a request \
+             is done with.",
+        )
         .run(run!(cx, {
             let (mut conn, question) = asked(&cx, b"outer").await?;
             let second = Message { payload: b"second".to_vec(), ..answer(&question) };
@@ -139,8 +154,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("role-5-01", &["TOK-26"])
         .says("8323 §3.3", "Our 5.01 is a response")
-        .expects("An error in the response to our own request", "One side may have no server: then \
-             an error response MUST be returned, simplest 5.01.")
+        .expects(
+            "An error in the response to our own request",
+            "One side may have no server: then \
+             an error response MUST be returned, simplest 5.01.",
+        )
         .run(run!(cx, {
             fails(&cx, |q| Message::new(Code::NOT_IMPLEMENTED).token(&q.token)).await?;
         })),

@@ -55,8 +55,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("tok-zero-length", &["TOK-04"])
         .says("7252 §5.3.1", "Tokens of zero, one and two zero bytes are three tokens")
-        .expects("Three responses, one for each", "The zero-length token is a token, and tokens \
-             are compared with their length.")
+        .expects(
+            "Three responses, one for each",
+            "The zero-length token is a token, and tokens \
+             are compared with their length.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let get = |token: &[u8]| cx.get().map(|get| get.token(token).bytes());
@@ -67,8 +70,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("tok-two-connections", &["TOK-02", "TOK-11"])
         .says("8323 §4.3", "The same token on two connections is two tokens")
-        .expects("Each response on the connection of its request", "Tokens are scoped to the \
-             connection, and responses MUST be returned over the one of the request.")
+        .expects(
+            "Each response on the connection of its request",
+            "Tokens are scoped to the \
+             connection, and responses MUST be returned over the one of the request.",
+        )
         .run(run!(cx, {
             let (mut one, mut two) = (cx.open().await?, cx.open().await?);
             let found = cx.get()?.token(b"same");
@@ -83,8 +89,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::silent("tok-twice", &["TOK-27"])
         .says("8323 §3.3", "Two requests at once with one token are both answered")
-        .expects("Two responses", "Keeping tokens apart is the client's duty; nothing tells the \
-             server to refuse. Re-registering an observation depends on it.")
+        .expects(
+            "Two responses",
+            "Keeping tokens apart is the client's duty; nothing tells the \
+             server to refuse. Re-registering an observation depends on it.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let get = cx.get()?.token(b"tt").bytes();
@@ -103,20 +112,32 @@ pub(super) const CASES: &[Case] = &[
     Case::silent("tok-unknown-response", &["TOK-13", "TOK-03"])
         .says("7252 §5.3.2", "A response nobody waits for is dropped")
         .expects("Nothing, and the next GET is answered", UNKNOWN)
-        .run(run!(cx, { unasked(&cx, "0145 ee ff6869").await?; })),
+        .run(run!(cx, {
+            unasked(&cx, "0145 ee ff6869").await?;
+        })),
     Case::silent("tok-unknown-error", &["TOK-13"])
         .says("7252 §5.3.2", "An error response nobody waits for is dropped")
         .expects("Nothing, and the next GET is answered", UNKNOWN)
-        .run(run!(cx, { unasked(&cx, "0184 ee").await?; })),
+        .run(run!(cx, {
+            unasked(&cx, "0184 ee").await?;
+        })),
     Case::silent("tok-unknown-notification", &["TOK-13"])
         .says("8323 §7.2", "A notification nobody has registered for is dropped")
         .expects("Nothing, and the next GET is answered", UNKNOWN)
-        .run(run!(cx, { unasked(&cx, "0145 ee 6101 ff6869").await?; })),
+        .run(run!(cx, {
+            unasked(&cx, "0145 ee 6101 ff6869").await?;
+        })),
     Case::def("tok-long-response", &["FMT-08", "TOK-20"])
-        .says("8974 §2.2.1", "A response with a token of nine bytes is no message format error for \
-             who knows RFC 8974")
-        .expects("Nothing; who does not know RFC 8974 aborts", "The advertised length is one of \
-             requests. Under RFC 7252 alone length 9 is reserved.")
+        .says(
+            "8974 §2.2.1",
+            "A response with a token of nine bytes is no message format error for \
+             who knows RFC 8974",
+        )
+        .expects(
+            "Nothing; who does not know RFC 8974 aborts",
+            "The advertised length is one of \
+             requests. Under RFC 7252 alone length 9 is reserved.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             conn.send("0945 010203040506070809 ff6869").await;
@@ -130,8 +151,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("tok-own-token", &["TOK-03"])
         .says("8323 §3.3", "A response with the token of our own request is nobody's response")
-        .expects("The response to our request, and nothing else", "Token spaces are one for each \
-             direction: a peer matches responses against its own requests only.")
+        .expects(
+            "The response to our request, and nothing else",
+            "Token spaces are one for each \
+             direction: a peer matches responses against its own requests only.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
             let get = cx.get()?.token(b"own").bytes();
@@ -141,8 +165,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("pipe-csm-and-get", &["CSM-04"])
         .says("8323 §3.3", "A request in one write with the CSM is answered")
-        .expects("The response", "The initiator MAY send messages after its CSM without waiting \
-             for the peer's.")
+        .expects(
+            "The response",
+            "The initiator MAY send messages after its CSM without waiting \
+             for the peer's.",
+        )
         .run(run!(cx, {
             let mut conn = cx.upgraded().await?;
             let csm = crate::wire::hex(crate::context::CSM);
@@ -151,17 +178,27 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("pipe-16", &["TOK-12"])
         .says("8323 §4.3", "Sixteen requests in one write are all answered")
-        .expects("Sixteen responses, in any order", "A client can send multiple requests without \
-             waiting for a response.")
-        .run(run!(cx, { pipelined(&cx, 16).await?; })),
+        .expects(
+            "Sixteen responses, in any order",
+            "A client can send multiple requests without \
+             waiting for a response.",
+        )
+        .run(run!(cx, {
+            pipelined(&cx, 16).await?;
+        })),
     Case::def("pipe-64", &["TOK-12"])
         .says("8323 §4.3", "So are sixty-four")
         .expects("Sixty-four responses", "A server with less room answers 5.03 or 4.29.")
-        .run(run!(cx, { pipelined(&cx, 64).await?; })),
+        .run(run!(cx, {
+            pipelined(&cx, 64).await?;
+        })),
     Case::silent("pipe-order", &["TOK-12"])
         .says("8323 §4.3", "A slow request does not hold up the one behind it")
-        .expects("The second response first", "The server can return responses in any order, and \
-             need not. Without that one slow resource blocks the connection.")
+        .expects(
+            "The second response first",
+            "The server can return responses in any order, and \
+             need not. Without that one slow resource blocks the connection.",
+        )
         .run(run!(cx, {
             let slow = request(Code::GET, cx.target().slow()?);
             let mut conn = cx.open().await?;
@@ -177,8 +214,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("pipe-two-slow", &["TOK-12"])
         .says("8323 §4.3", "Several requests wait at the same time")
-        .expects("All responses, each under its token", "Each concurrent request is differentiated \
-             by its token.")
+        .expects(
+            "All responses, each under its token",
+            "Each concurrent request is differentiated \
+             by its token.",
+        )
         .run(run!(cx, {
             let slow = request(Code::GET, cx.target().slow()?);
             let mut conn = cx.open().await?;
@@ -192,8 +232,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::must("tok-etl-low", &["TOK-16"])
         .says("8974 §2.2.1", "An Extended-Token-Length below 8 is ignored")
-        .expects("A token of eight bytes is echoed", "If the value is less than 8, the option MUST \
-             be ignored.")
+        .expects(
+            "A token of eight bytes is echoed",
+            "If the value is less than 8, the option MUST \
+             be ignored.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open_with("00e1 220480 20 2104").await?;
             conn.ask(cx.get()?.token(b"12345678")).await?;
@@ -214,9 +257,15 @@ pub(super) const CASES: &[Case] = &[
             conn.ask(cx.get()?).await?;
         })),
     Case::silent("tok-etl-over-mms", &["TOK-29"])
-        .says("8974 §2.2.1", "A token that is longer than we take back is not echoed over our limit")
-        .expects("Abort, or nothing above 64 bytes", "A client does not send tokens that it would \
-             not accept; nothing says what the server does then. Max-Message-Size binds it.")
+        .says(
+            "8974 §2.2.1",
+            "A token that is longer than we take back is not echoed over our limit",
+        )
+        .expects(
+            "Abort, or nothing above 64 bytes",
+            "A client does not send tokens that it would \
+             not accept; nothing says what the server does then. Max-Message-Size binds it.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open_with("00e1 2140 20").await?;
             if conn.peer.extended_token_length < 100 {

@@ -46,16 +46,22 @@ fn respelt(cx: &Cx, change: impl Fn(&str) -> String) -> Outcome<Message> {
 pub(super) const CASES: &[Case] = &[
     Case::def("uri-host-equal", &["URI-08"])
         .says("7252 §5.10.1; 8323 §4.1", "An explicit Uri-Host that is the default is accepted")
-        .expects("2.05, as without it", "The Host field has the default value; both aiocoap and \
-             libcoap send the option all the same.")
+        .expects(
+            "2.05, as without it",
+            "The Host field has the default value; both aiocoap and \
+             libcoap send the option all the same.",
+        )
         .run(run!(cx, {
             let (host, _) = authority(&cx);
             same(&cx, cx.get()?.option(URI_HOST, host)).await?;
         })),
     Case::def("uri-port-equal", &["URI-10"])
         .says("7252 §5.10.1; 8323 §8.5", "An explicit Uri-Port that is the default is accepted")
-        .expects("2.05, as without it", "The default is the destination port of TCP; libcoap sends \
-             it.")
+        .expects(
+            "2.05, as without it",
+            "The default is the destination port of TCP; libcoap sends \
+             it.",
+        )
         .run(run!(cx, {
             let (_, port) = authority(&cx);
             let port = port.unwrap_or(80);
@@ -71,22 +77,31 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("uri-host-other", &["URI-26"])
         .says("7252 §5.10.1", "An unknown Uri-Host has an answer")
-        .expects("An error, or 2.05 of who has no virtual hosts", "What is served for which host is \
-             the server's matter.")
+        .expects(
+            "An error, or 2.05 of who has no virtual hosts",
+            "What is served for which host is \
+             the server's matter.",
+        )
         .run(run!(cx, {
             some(&cx, cx.get()?.option(URI_HOST, "conform.invalid")).await?;
         })),
     Case::def("uri-host-not-a-host", &["URI-18"])
         .says("7252 §6.5", "A Uri-Host with a space has an answer")
-        .expects("An error, or 2.05 of who does not look at it", "A value that is no reg-name gives \
-             no URI.")
+        .expects(
+            "An error, or 2.05 of who does not look at it",
+            "A value that is no reg-name gives \
+             no URI.",
+        )
         .run(run!(cx, {
             some(&cx, cx.get()?.option(URI_HOST, "a b")).await?;
         })),
     Case::def("uri-query-empty", &["URI-12"])
         .says("7252 §6.4, §5.10", "An empty Uri-Query is no bad option")
-        .expects("A response other than 4.02", "Uri-Query is 0-255 bytes long; `?` alone becomes \
-             one that is empty. (libcoap drops the message.)")
+        .expects(
+            "A response other than 4.02",
+            "Uri-Query is 0-255 bytes long; `?` alone becomes \
+             one that is empty. (libcoap drops the message.)",
+        )
         .run(run!(cx, {
             let answer = some(&cx, cx.get()?.option(URI_QUERY, [])).await?;
             if answer.code == Code::BAD_OPTION {
@@ -95,8 +110,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("uri-trailing-slash", &["URI-11"])
         .says("7252 §6.4", "A path with a slash at its end has an answer")
-        .expects("A response; 4.04 if nobody is there", "The slash is one more, empty Uri-Path, and \
-             names another resource than without.")
+        .expects(
+            "A response; 4.04 if nobody is there",
+            "The slash is one more, empty Uri-Path, and \
+             names another resource than without.",
+        )
         .run(run!(cx, {
             let answer = some(&cx, cx.get()?.option(URI_PATH, [])).await?;
             if answer.code == Code::BAD_OPTION {
@@ -105,8 +123,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::def("uri-percent", &["URI-13"])
         .says("7252 §6.4", "A percent sign in a Uri-Path is data")
-        .expects("4.04", "Percent-encoding ends where options begin; decoding again names another \
-             resource.")
+        .expects(
+            "4.04",
+            "Percent-encoding ends where options begin; decoding again names another \
+             resource.",
+        )
         .run(run!(cx, {
             let get = respelt(&cx, |segment| {
                 let mut bytes = segment.bytes();
@@ -139,8 +160,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::should("uri-core", &["URI-20", "EXT-20"])
         .says("7252 §7.2; 8323 §8", "`/.well-known/core` lists the resources in link format")
-        .expects("2.05 with Content-Format 40, and links", "A server SHOULD support it; RFC 8323 \
-             keeps the path for the namespace of its schemes.")
+        .expects(
+            "2.05 with Content-Format 40, and links",
+            "A server SHOULD support it; RFC 8323 \
+             keeps the path for the namespace of its schemes.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open_with(crate::context::LARGE_CSM).await?;
             let answer = conn.ask(request(Code::GET, "/.well-known/core")).await?;
@@ -154,8 +178,11 @@ pub(super) const CASES: &[Case] = &[
         })),
     Case::silent("uri-core-filter", &["EXT-20"])
         .says("6690 §4.1", "A query of `/.well-known/core` filters the links")
-        .expects("2.05 without the links that do not match, or 4.04", "A server with limited \
-             resources MAY answer with everything.")
+        .expects(
+            "2.05 without the links that do not match, or 4.04",
+            "A server with limited \
+             resources MAY answer with everything.",
+        )
         .run(run!(cx, {
             let mut conn = cx.open_with(crate::context::LARGE_CSM).await?;
             let get = request(Code::GET, "/.well-known/core?rt=conform-nobody-has-this");

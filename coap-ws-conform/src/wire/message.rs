@@ -199,7 +199,8 @@ impl Message {
         let mut rest = Rest { bytes, at: 0 };
         let first = rest.byte("no header")?;
         let code = Code(rest.byte("half a header")?);
-        let token_length = rest.extended(first & 15, "token length 15")?;
+        let missing = "the extension of the token length is missing";
+        let token_length = rest.extended(first & 15, "token length 15", missing)?;
         let token = rest.take(token_length, "the token is cut short")?.to_vec();
         let mut message = Message { len: first >> 4, token, ..Message::new(code) };
         let mut last = 0usize;
@@ -211,8 +212,9 @@ impl Message {
                 }
                 break;
             }
-            let delta = rest.extended(byte >> 4, "option delta 15")?;
-            let length = rest.extended(byte & 15, "option length 15")?;
+            let missing = "the extension of an option is missing";
+            let delta = rest.extended(byte >> 4, "option delta 15", missing)?;
+            let length = rest.extended(byte & 15, "option length 15", missing)?;
             last += delta;
             let Ok(option) = u16::try_from(last) else {
                 return Err(rest.error("an option number above 65535"));
@@ -259,8 +261,12 @@ impl<'b> Rest<'b> {
         Ok(taken)
     }
 
-    fn extended(&mut self, nibble: u8, reserved: &'static str) -> Result<usize, FormatError> {
-        let missing = "the extension of a length or delta is missing";
+    fn extended(
+        &mut self,
+        nibble: u8,
+        reserved: &'static str,
+        missing: &'static str,
+    ) -> Result<usize, FormatError> {
         Ok(match nibble {
             13 => usize::from(self.byte(missing)?) + 13,
             14 => {

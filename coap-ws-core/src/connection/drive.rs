@@ -10,6 +10,7 @@ use crate::queue::Lane;
 use crate::signaling::{self, Signal};
 use crate::storage::Storage;
 use crate::time::Instant;
+use core::time::Duration;
 
 impl<S: Storage> Connection<S> {
     /// What is to be sent next. A message that was handed out counts as sent
@@ -153,7 +154,9 @@ impl<S: Storage> Connection<S> {
         }
         if self.timers.pinged.is_some() && !self.wants_input() {
             // Who does not read cannot hear. That our output leaves is the transport's to watch.
-            self.timers.pinged = Some(self.now);
+            // Once a second is often enough to look: a timeout of nothing must be no spin.
+            let rest = Duration::from_secs(1).saturating_sub(self.config.keepalive_timeout);
+            self.timers.pinged = Some(self.now.saturating_add(rest));
         } else if self.timers.pinged.is_some() {
             self.end(CloseReason::KeepaliveTimeout);
             self.order_close(1001, "no sign of life");

@@ -29,9 +29,11 @@ impl Engine {
     }
 
     /// Takes what the connection has, one write ahead of the transport: what waits longer
-    /// waits in the connection's queue, where it is counted.
+    /// waits in the connection's queue, where it is counted. Once the end is decided all that
+    /// is left is taken, with the Close: on a slow link `close_timeout` is not for both.
     pub(super) fn pull(&mut self) {
-        self.pull_up_to(OUTPUT_CHUNK);
+        let live = self.connection.as_ref().is_none_or(|connection| connection.phase().is_live());
+        self.pull_up_to(if live { OUTPUT_CHUNK } else { usize::MAX });
     }
 
     pub(super) fn pull_all(&mut self) {

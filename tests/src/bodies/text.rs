@@ -3,12 +3,19 @@
 use coap_ws_core::message::uri::{Authority, Scheme, Uri, compose};
 use coap_ws_core::message::{Message, OptionNumber, Request, encode_message};
 
-/// Reads any text as a URI, takes it apart and puts it together again. A line break separates
-/// it from a reference that is joined to it.
+/// Reads any text as a URI, as it is and behind a scheme, takes it apart and puts it together
+/// again. A line break separates it from a reference that is joined to it.
 pub fn uri(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let (text, reference) = text.split_once('\n').unwrap_or((text, ""));
-    let _ = Authority::parse(text).map(|authority| round_trip_of_authority(&authority));
+    if let Ok(authority) = Authority::parse(text) {
+        round_trip_of_authority(&authority);
+    }
+    one_uri(text, reference);
+    one_uri(&format!("coap+ws://{text}"), reference);
+}
+
+fn one_uri(text: &str, reference: &str) {
     let uri = match Uri::parse(text) {
         Ok(uri) => uri,
         Err(error) => {

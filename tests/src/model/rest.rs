@@ -3,6 +3,7 @@
 use super::{Model, ensure};
 use crate::node::Node;
 use coap_ws_core::{CloseReason, Instant, Phase, Violation};
+use std::time::Duration;
 
 impl Model {
     /// `handle_timeout` was called, with what `poll_timeout` and `wants_input` said before.
@@ -21,8 +22,9 @@ impl Model {
                 self.clock.pinged = Some(self.now);
                 self.clock.keepalives += 1;
             } else if !input {
-                // Who does not read cannot hear, and waits once more.
-                self.clock.pinged = Some(self.now);
+                // Who does not read cannot hear, and waits once more, at least a second.
+                let rest = Duration::from_secs(1).saturating_sub(self.config.keepalive_timeout);
+                self.clock.pinged = Some(self.now.saturating_add(rest));
             }
         }
         let now = self.now;

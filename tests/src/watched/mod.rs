@@ -145,7 +145,8 @@ impl Watched {
 
     /// What is to be told.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.call(|node| node.poll_event());
+        let (event, usage) = metered(self.meter, || self.node.poll_event());
+        self.held.add(usage);
         self.model.sync(self.node.phase());
         if let Some(event) = event {
             let text = format!("{event:?}");
@@ -165,7 +166,8 @@ impl Watched {
     /// Memory is to be given back.
     pub fn trim(&mut self) {
         let before = self.snapshot();
-        self.call(|node| node.trim());
+        let ((), usage) = metered(self.meter, || self.node.trim());
+        self.held.add(usage);
         self.model.seen.trims += 1;
         self.unchanged(before);
         self.check();

@@ -133,10 +133,9 @@ impl App {
     ) -> Option<(u64, u64)> {
         match told {
             Told::Request { responder, .. } => return self.serve(c, now, tape, responder),
-            Told::Response { exchange, .. } | Told::Failed { exchange, .. } => {
-                self.over(c, now, exchange);
-            }
-            Told::Event(Event::Failed { exchange, .. } | Event::Silent(exchange)) => {
+            Told::Response { exchange, .. }
+            | Told::Failed { exchange, .. }
+            | Told::Event(Event::Failed { exchange, .. } | Event::Silent(exchange)) => {
                 self.over(c, now, exchange);
             }
             Told::Event(Event::Room) => {

@@ -50,8 +50,8 @@ impl Far {
     }
 
     /// Whether it reads now.
-    pub(super) fn reads(&self) -> bool {
-        !self.deaf
+    pub(super) fn reads(&mut self) -> bool {
+        !self.deaf && self.engine.interest().read
     }
 
     pub(super) fn receive(&mut self, bytes: &[u8]) {
@@ -95,10 +95,15 @@ impl Far {
     }
 
     pub(crate) fn take_output(&mut self) -> Vec<u8> {
+        self.take_some(usize::MAX)
+    }
+
+    pub(super) fn take_some(&mut self, most: usize) -> Vec<u8> {
         if self.mute {
             return Vec::new();
         }
-        let bytes = self.engine.output().to_vec();
+        let output = self.engine.output();
+        let bytes = output[..output.len().min(most)].to_vec();
         self.engine.handle_written(self.time.now(), bytes.len());
         bytes
     }

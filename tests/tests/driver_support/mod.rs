@@ -83,7 +83,7 @@ impl<H: Handler + Unpin> Rig<H> {
     /// Bytes between the wire and the far end, and what they mean there.
     fn carry(&mut self) -> bool {
         let mut moved = false;
-        let out = self.wire.borrow_mut().take_outgoing(&self.far);
+        let out = self.wire.borrow_mut().take_outgoing(&mut self.far);
         if !out.is_empty() {
             moved = true;
             self.far.receive(&out);
@@ -93,7 +93,9 @@ impl<H: Handler + Unpin> Rig<H> {
             (wire.shut && wire.outgoing.is_empty(), wire.dropped && wire.outgoing.is_empty())
         };
         moved |= self.far.poll(shut || gone);
-        let bytes = self.far.take_output();
+        // What the stream holds is bounded in this direction too.
+        let room = self.wire.borrow().room_for_far();
+        let bytes = self.far.take_some(room);
         if !bytes.is_empty() {
             moved = true;
             self.wire.borrow_mut().give(&bytes);

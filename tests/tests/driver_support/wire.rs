@@ -96,7 +96,7 @@ impl WireState {
     }
 
     /// What the far end takes of our output.
-    pub(super) fn take_outgoing(&mut self, far: &Far) -> Vec<u8> {
+    pub(super) fn take_outgoing(&mut self, far: &mut Far) -> Vec<u8> {
         if !far.reads() {
             return Vec::new();
         }
@@ -105,6 +105,11 @@ impl WireState {
             self.writer.take().into_iter().for_each(Waker::wake);
         }
         bytes
+    }
+
+    /// How many bytes the far end may write now.
+    pub(super) fn room_for_far(&self) -> usize {
+        self.room.saturating_sub(self.incoming.len())
     }
 
     /// Writing is possible again.
