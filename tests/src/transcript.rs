@@ -19,7 +19,7 @@
 //!
 //! A transcript is complete: what goes out or is told without a line that says so is a failure,
 //! at the next line that does something. Messages are spelled as in [`notation`]. Every
-//! transcript runs on the heap and on a fixed storage; [`Run`] says which lines there are.
+//! transcript runs on the heap and on a fixed storage; `run.rs` says which lines there are.
 
 mod config;
 pub mod notation;

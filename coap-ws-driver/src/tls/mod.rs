@@ -13,7 +13,7 @@ mod server;
 mod stream;
 
 pub use client::ClientTls;
-pub use credentials::Credentials;
+pub use credentials::{Credentials, PatternError};
 pub use failure::TlsFailure;
 pub use server::{ClientAuth, ServerTls};
 pub(crate) use stream::TlsStream;
