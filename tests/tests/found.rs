@@ -2,8 +2,8 @@
 
 use coap_ws_core::message::{Request, Response};
 use coap_ws_core::{
-    Config, ConfigError, Connection, Event, Fixed, Heap, Incoming, Instant, RequestOptions,
-    SendError, Side, Transmit,
+    Closing, Config, ConfigError, Connection, Event, Fixed, Heap, Incoming, Instant,
+    RequestOptions, SendError, Side, Transmit,
 };
 use std::time::Duration;
 
@@ -175,4 +175,16 @@ fn a_keepalive_timeout_of_nothing_is_no_spin() {
         connection.handle_timeout(at(5));
     }
     assert_eq!(connection.poll_timeout(), Some(at(6)));
+}
+
+/// A connection that is over has no timers, whatever is asked of it.
+#[test]
+fn a_cancel_after_the_end_sets_no_timer() {
+    let mut connection = Connection::<Heap>::new(Config::new(Side::Initiator)).unwrap();
+    let id = connection.request(at(0), &Request::get(), RequestOptions::default()).unwrap();
+    drain(&mut connection);
+    connection.handle_closed(at(1), Closing::Error);
+    assert!(connection.cancel(at(1), id), "its failure is not told yet");
+    assert!(!connection.cancel(at(1), id));
+    assert_eq!(connection.poll_timeout(), None);
 }
