@@ -54,7 +54,10 @@ trap 'stop "${!children[@]}"' EXIT
 run() {
     local name=$1
     shift
-    "$@" >"$logs/$name.out" 2>"$logs/$name.err" </dev/null &
+    # What an earlier one of that name has said is gone before anybody looks.
+    : >"$logs/$name.out"
+    : >"$logs/$name.err"
+    "$@" >>"$logs/$name.out" 2>>"$logs/$name.err" </dev/null &
     children[$name]=$!
 }
 
@@ -72,7 +75,7 @@ soon() {
 started() {
     local name=$1
     shift
-    soon "$@" && kill -0 "${children[$name]}" 2>/dev/null && return
+    soon "$@" && ! ended "$name" && return
     echo "$name did not start:" >&2
     tail -n 20 "$logs/$name.out" "$logs/$name.err" >&2
     return 1
@@ -83,9 +86,10 @@ listens() {
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-# ended NAME: what was run as NAME has ended.
+# ended NAME: what was run as NAME has ended. The shell knows; by now the system may have given its
+# process id to somebody else.
 ended() {
-    ! kill -0 "${children[$1]}" 2>/dev/null
+    ! jobs -rp | grep -qx "${children[$1]}"
 }
 
 # status NAME: waits for it and gives its exit code in $code.
