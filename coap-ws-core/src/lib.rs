@@ -19,6 +19,7 @@
 //! | observers | who watches? |
 //! | [`block`] | which bytes next? |
 //! | [`Connection`] | where they meet |
+//! | `pool` | which connection? (with `alloc`) |
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -45,10 +46,14 @@ mod connection;
 mod error;
 mod event;
 mod exchange;
+#[cfg(feature = "alloc")]
+mod jitter;
 pub mod message;
 mod observe;
 mod phase;
 mod ping;
+#[cfg(feature = "alloc")]
+pub mod pool;
 mod queue;
 mod served;
 mod signaling;
@@ -65,6 +70,8 @@ pub use error::{
 };
 pub use event::{Closing, Event, Incoming, NotNow, PingError, Transmit};
 pub use exchange::{ExchangeId, Token};
+#[cfg(feature = "alloc")]
+pub use jitter::Jitter;
 pub use observe::ObserverId;
 pub use phase::{Drain, Phase};
 pub use ping::PingId;

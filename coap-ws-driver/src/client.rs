@@ -1,7 +1,7 @@
 //! The handle of an endpoint for one base URI: dials, and dials again.
 
-use crate::current::Shared;
 use crate::dial::Dialer;
+use crate::endpoint::{Endpoint, Shared, Target};
 use crate::engine::EngineConfig;
 use crate::error::{ConnectError, Error, ErrorKind, PingFailure};
 use crate::handler::{Handler, NoHandler};
@@ -15,6 +15,7 @@ use crate::transport::Transport;
 use coap_ws_core::Side;
 use coap_ws_core::message::Code;
 use coap_ws_core::message::uri::Uri;
+use coap_ws_core::pool::{Pool, PoolConfig};
 use http::HeaderMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -25,7 +26,7 @@ use std::time::Duration;
 /// is needed and the last one is over. When the last clone is dropped the connection is
 /// released, also for those who still hold its [`Remote`].
 pub struct Client<R> {
-    shared: Arc<Shared>,
+    target: Arc<Target>,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -48,6 +49,7 @@ impl<R: Runtime> Client<R> {
         ClientBuilder {
             config: EngineConfig::new(Side::Initiator),
             headers: HeaderMap::new(),
+            pool: None,
             connect_timeout: Duration::from_secs(20),
             proxy: None,
             #[cfg(feature = "tls")]
@@ -81,8 +83,8 @@ impl<R: Runtime> Client<R> {
 
     /// A request of any method.
     pub fn request(&self, method: Code, reference: &str) -> RequestBuilder {
-        let via = Via::Client(Arc::clone(&self.shared));
-        RequestBuilder::new(via, method, Some(self.shared.base()), reference)
+        let via = Via::Client(Arc::clone(&self.target));
+        RequestBuilder::new(via, method, Some(self.target.base()), reference)
     }
 
     /// Sends a CoAP Ping and waits for the Pong.
@@ -109,7 +111,7 @@ impl<R: Runtime> Client<R> {
     ///
     /// Dropping the future ends a dial in progress; who else waits dials anew.
     pub async fn remote(&self) -> Result<Remote, Error> {
-        self.shared.remote().await
+        Ok(self.target.lease(None).await?.remote().clone())
     }
 
     /// Releases the connection, if there is one, and waits for its end.
@@ -118,14 +120,18 @@ impl<R: Runtime> Client<R> {
     ///
     /// The release goes on without the future.
     pub async fn release(&self) {
-        if let Some(remote) = self.shared.current() {
+        if let Some(remote) = self.target.current() {
             remote.release().await;
         }
     }
 
     /// The URI that references are relative to.
     pub fn base(&self) -> &str {
-        self.shared.base()
+        self.target.base()
+    }
+
+    pub(crate) fn of(target: Target) -> Client<R> {
+        Client { target: Arc::new(target), runtime: PhantomData }
     }
 }
 
@@ -134,6 +140,7 @@ impl<R: Runtime> Client<R> {
 pub struct ClientBuilder<R, H> {
     config: EngineConfig,
     headers: HeaderMap,
+    pool: Option<PoolConfig>,
     connect_timeout: Duration,
     proxy: Option<Proxy>,
     #[cfg(feature = "tls")]
@@ -154,6 +161,13 @@ impl<R: Runtime, H> ClientBuilder<R, H> {
     /// Header fields of the opening handshake: `Authorization`, `Cookie`, `Origin`.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.headers = headers;
+        self
+    }
+
+    /// How connections are kept and made anew. Where it is not said, a [`Client`] keeps its
+    /// connection, and an [`Endpoint`] releases one that nobody has used for five minutes.
+    pub fn pool(mut self, pool: PoolConfig) -> Self {
+        self.pool = Some(pool);
         self
     }
 
@@ -189,6 +203,7 @@ impl<R: Runtime, H> ClientBuilder<R, H> {
         ClientBuilder {
             config: self.config,
             headers: self.headers,
+            pool: self.pool,
             connect_timeout: self.connect_timeout,
             proxy: self.proxy,
             #[cfg(feature = "tls")]
@@ -213,10 +228,29 @@ where
     ///
     /// [`ErrorKind::Uri`] where `base` is no URI of this kind.
     pub fn build(self, base: &str) -> Result<Client<R>, Error> {
-        let uri = Uri::parse(base).map_err(|error| Error::unsent(ErrorKind::Uri(error)))?;
-        let base = uri.to_string();
-        let shared = Shared::new(Box::new(self.dialer()), base);
-        Ok(Client { shared: Arc::new(shared), runtime: PhantomData })
+        // Whoever has one host in mind keeps its connection until the client is dropped.
+        let mut builder = self;
+        builder.pool.get_or_insert_with(|| {
+            let mut pool = PoolConfig::default();
+            pool.idle_timeout = None;
+            pool
+        });
+        builder.endpoint()?.client(base)
+    }
+
+    /// An endpoint, which asks any host with these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Connect`] where the configuration of its pool cannot be used.
+    pub fn endpoint(mut self) -> Result<Endpoint<R>, Error> {
+        let config = self.pool.take().unwrap_or_default();
+        let refused = |error| Error::unsent(ErrorKind::Connect(Arc::new(error)));
+        // Where there is no randomness no opening handshake is made either, which says so.
+        let seed = getrandom::u64().unwrap_or_default();
+        let pool = Pool::new(config, seed).map_err(|error| refused(ConnectError::Pool(error)))?;
+        let patience = self.config.connection.request_timeout;
+        Ok(Endpoint::new(Shared::new(Arc::new(self.dialer()), pool, patience)))
     }
 
     fn dialer(self) -> Dialer<R, H> {
@@ -279,13 +313,13 @@ where
 
 impl<R> Clone for Client<R> {
     fn clone(&self) -> Self {
-        Client { shared: Arc::clone(&self.shared), runtime: PhantomData }
+        Client { target: Arc::clone(&self.target), runtime: PhantomData }
     }
 }
 
 impl<R> fmt::Debug for Client<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.shared.fmt(f)
+        self.target.fmt(f)
     }
 }
 

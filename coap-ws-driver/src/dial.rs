@@ -13,36 +13,45 @@ use crate::runtime::{Runtime, sleep, within};
 use crate::tls::{ClientTls, Credentials, TlsStream};
 use crate::transport::{Timer, Transport};
 use coap_ws_core::Instant;
-use coap_ws_core::message::uri::Uri;
+use coap_ws_core::message::uri::{Authority, Uri};
 use futures_util::StreamExt;
-use futures_util::future::{Either, select};
+use futures_util::future::{BoxFuture, Either, select};
 use futures_util::stream::FuturesUnordered;
 use http::HeaderMap;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Makes connections.
 pub(crate) trait Dial: Send + Sync {
-    /// Connects to the authority of `base` and drives the connection. Ready when the opening
-    /// handshake is done.
-    fn dial<'a>(&'a self, base: &'a str) -> Dialling<'a>;
+    /// Connects and drives the connection. Ready when the opening handshake is done.
+    fn dial(self: Arc<Self>, whereto: Whereto) -> Dialling;
 
     /// The time now.
     fn now(&self) -> Instant;
 
     /// Waits.
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
+
+    /// Runs a task in the background.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
 /// A connection in the making.
-pub(crate) type Dialling<'a> =
-    Pin<Box<dyn Future<Output = Result<Remote, Arc<ConnectError>>> + Send + 'a>>;
+pub(crate) type Dialling = BoxFuture<'static, Result<Remote, Arc<ConnectError>>>;
+
+/// Where to connect to.
+#[derive(Clone)]
+pub(crate) struct Whereto {
+    /// The URI that references of requests are relative to.
+    pub(crate) base: String,
+    /// Another authority to connect to for it (RFC 8323 §5.5; REL-11).
+    pub(crate) alternative: Option<String>,
+}
 
 pub(crate) struct Dialer<R, H> {
     pub(crate) config: EngineConfig,
@@ -63,9 +72,9 @@ where
     H: Handler + Send + Sync + 'static,
     H::Future: Send,
 {
-    fn dial<'a>(&'a self, base: &'a str) -> Dialling<'a> {
+    fn dial(self: Arc<Self>, whereto: Whereto) -> Dialling {
         Box::pin(async move {
-            match within::<R, _>(self.connect_timeout, self.connect(base)).await {
+            match within::<R, _>(self.connect_timeout, self.connect(whereto)).await {
                 Some(outcome) => outcome,
                 None => Err(Arc::new(ConnectError::Timeout)),
             }
@@ -76,8 +85,12 @@ where
         R::timer().now()
     }
 
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(sleep::<R>(duration))
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        R::spawn(task);
     }
 }
 
@@ -87,14 +100,24 @@ where
     H: Handler + Send + Sync + 'static,
     H::Future: Send,
 {
-    async fn connect(&self, base: &str) -> Result<Remote, Arc<ConnectError>> {
-        let uri = Uri::parse(base).map_err(ConnectError::Uri)?;
+    async fn connect(&self, whereto: Whereto) -> Result<Remote, Arc<ConnectError>> {
+        let Whereto { base, alternative } = whereto;
+        let own = Uri::parse(&base).map_err(ConnectError::Uri)?;
+        // The scheme stays, and with it the check of the certificate, by the new name.
+        let uri = match &alternative {
+            Some(authority) => {
+                let authority = Authority::parse(authority).map_err(ConnectError::Uri)?;
+                Uri::from_authority(own.scheme(), authority)
+            }
+            None => own,
+        };
         let (stream, address) = self.reach(&uri).await?;
         let channel = self.secure(&uri, stream).await?;
         let info = RemoteInfo {
             address: Some(address),
-            base: Some(base.into()),
             secure: uri.scheme().is_secure(),
+            base: Some(base.clone()),
+            alternative: alternative.clone(),
             ..RemoteInfo::default()
         };
         self.drive(channel, &uri, info).await
@@ -162,7 +185,10 @@ where
         config.connection.serves = self.handler.serves();
         let timer = R::timer();
         let host = uri.authority().to_string();
-        let engine = Engine::initiator(timer.now(), config, &host, &self.headers);
+        // What was meant for one host, credentials above all, is not for where it sends us.
+        let none = HeaderMap::new();
+        let headers = if info.alternative.is_some() { &none } else { &self.headers };
+        let engine = Engine::initiator(timer.now(), config, &host, headers);
         let engine = engine.map_err(ConnectError::Config)?;
         let handler = Arc::clone(&self.handler);
         let (remote, driver) = Driver::new(engine, stream, timer, handler, info);

@@ -247,7 +247,10 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             }
             Event::Unusable { exchange, error } => self.asks.unusable(exchange, error),
             Event::Pong { ping, custody } => self.asks.pong(ping, custody),
-            Event::Release(notice) => self.diagnostic = notice.diagnostic,
+            Event::Release(notice) => {
+                self.diagnostic.clone_from(&notice.diagnostic);
+                self.remote.tell_released(notice);
+            }
             Event::Abort(notice) => self.diagnostic = notice.diagnostic,
             Event::Core(event) => self.core_event(event),
         }
@@ -320,6 +323,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         self.parked.clear();
         self.answers.clear();
         self.mailbox.close(closed.clone());
+        // Before those who wait: they may ask again at once.
+        self.remote.tell_closed(&closed);
         self.asks.close(&closed);
         if let Some(ended) = self.ends.ended.take() {
             let _ = ended.send(closed);
@@ -474,6 +479,7 @@ impl<T, C, H: Handler> Drop for Driver<T, C, H> {
     /// A runtime that drops the task takes the connection with it.
     fn drop(&mut self) {
         self.mailbox.close(lost());
+        self.remote.tell_closed(&lost());
         // Who waits is told whether the request had left.
         self.asks.close(&lost());
         self.mailbox.forget();

@@ -4,9 +4,11 @@ use crate::engine::OpeningError;
 use crate::response::{IntoResponse, Response};
 use coap_ws_core::message::Code;
 use coap_ws_core::message::uri::UriError;
+use coap_ws_core::pool::{Full, HeldOff, PoolConfigError};
 use coap_ws_core::{CloseReason, PingError, RequestError, ResponseError, SendError, Sent};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a request got no response.
 #[derive(Clone, Debug)]
@@ -33,6 +35,15 @@ pub enum ErrorKind {
     Closed(Closed),
     /// There is no connection and none could be made.
     Connect(Arc<ConnectError>),
+    /// There is no connection, and none may be made before the request's time is over.
+    HeldOff {
+        /// How long not.
+        left: Duration,
+        /// Whose wish that is.
+        why: HeldOff,
+    },
+    /// There is no connection, and a limit of the endpoint allows no more.
+    Full(Full),
 }
 
 /// How a connection ended.
@@ -116,6 +127,13 @@ impl fmt::Display for Error {
             ErrorKind::Unusable(error) => error.fmt(f),
             ErrorKind::Closed(closed) => write!(f, "the connection ended: {closed}"),
             ErrorKind::Connect(error) => error.fmt(f),
+            ErrorKind::HeldOff { left, why: HeldOff::Release } => {
+                write!(f, "the server wants no new connection for another {left:.1?} (Hold-Off)")
+            }
+            ErrorKind::HeldOff { left, why: HeldOff::BackOff } => {
+                write!(f, "connecting has failed and is not tried again for another {left:.1?}")
+            }
+            ErrorKind::Full(full) => full.fmt(f),
         }?;
         match self.sent {
             Sent::Maybe => f.write_str(" (the request may have been processed)"),
@@ -132,7 +150,10 @@ impl std::error::Error for Error {
             ErrorKind::Unusable(error) => Some(error),
             ErrorKind::Closed(closed) => Some(closed),
             ErrorKind::Connect(error) => Some(error),
-            ErrorKind::OtherAuthority | ErrorKind::Timeout => None,
+            ErrorKind::OtherAuthority
+            | ErrorKind::Timeout
+            | ErrorKind::HeldOff { .. }
+            | ErrorKind::Full(_) => None,
         }
     }
 }
@@ -221,6 +242,8 @@ pub enum ConnectError {
     Timeout,
     /// The configuration cannot be used.
     Config(crate::engine::EngineError),
+    /// The configuration of the pool cannot be used.
+    Pool(PoolConfigError),
 }
 
 impl ConnectError {
@@ -248,6 +271,7 @@ impl fmt::Display for ConnectError {
             Self::Opening(error) => error.fmt(f),
             Self::Timeout => f.write_str("connecting took too long"),
             Self::Config(error) => write!(f, "the configuration cannot be used: {error}"),
+            Self::Pool(error) => write!(f, "the configuration cannot be used: {error}"),
         }
     }
 }
@@ -262,6 +286,7 @@ impl std::error::Error for ConnectError {
             Self::Stream(error) => Some(error),
             Self::Opening(error) => Some(error),
             Self::Config(error) => Some(error),
+            Self::Pool(error) => Some(error),
             Self::TlsMissing | Self::Timeout => None,
         }
     }

@@ -1,14 +1,14 @@
 //! Requests to be sent.
 
-use crate::current::Shared;
+use crate::endpoint::Target;
 use crate::error::{Error, ErrorKind};
 use crate::options::Options;
 use crate::remote::Remote;
 use crate::response::Response;
 use bytes::Bytes;
+use coap_ws_core::SendError;
 use coap_ws_core::message::uri::Uri;
 use coap_ws_core::message::{Code, ContentFormat, Encode, EncodeError, Encoder, OptionNumber};
-use coap_ws_core::{SendError, Sent};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,11 +39,23 @@ impl Encode for Outgoing {
     }
 }
 
+impl Outgoing {
+    /// Names the host and the port of a URI, where the message does not: what it is sent by
+    /// implies others (REL-18).
+    pub(crate) fn name_host(&mut self, uri: &Uri<'_>) {
+        if self.options.values(OptionNumber::URI_HOST).next().is_none() {
+            let host = uri.host().option_value().bytes().collect();
+            self.options.set(OptionNumber::URI_HOST, host);
+            self.options.set_uint(OptionNumber::URI_PORT, u32::from(uri.port()));
+        }
+    }
+}
+
 /// Through what a request is sent.
 #[derive(Clone, Debug)]
 pub(crate) enum Via {
     Remote(Remote),
-    Client(Arc<Shared>),
+    Client(Arc<Target>),
 }
 
 /// A request in the making: options in any order, then [`send`](RequestBuilder::send).
@@ -132,7 +144,8 @@ impl RequestBuilder {
         }
     }
 
-    /// Sends it and waits for the response. Any response is `Ok`, 4.xx and 5.xx too.
+    /// Sends it and waits for the response. Any response is `Ok`, 4.xx and 5.xx too. Nothing is
+    /// sent twice that may have arrived, whatever the answer (CODE-12, CODE-13).
     ///
     /// # Errors
     ///
@@ -147,20 +160,7 @@ impl RequestBuilder {
         }
         match self.via {
             Via::Remote(remote) => remote.send(self.message, self.timeout).await,
-            Via::Client(client) => {
-                let started = self.timeout.map(|timeout| client.now().saturating_add(timeout));
-                let left = || started.map(|until| until.saturating_since(client.now()));
-                let first = client.remote_within(left(), None).await?;
-                match first.send(self.message.clone(), left()).await {
-                    // The connection ended or was released between being looked at and being
-                    // used: the request has not left, so it may go by another one.
-                    Err(error) if error.is_of_the_end() && error.sent() == Sent::No => {
-                        let second = client.remote_within(left(), Some(&first)).await?;
-                        second.send(self.message, left()).await
-                    }
-                    done => done,
-                }
-            }
+            Via::Client(target) => target.send(self.message, self.timeout).await,
         }
     }
 }

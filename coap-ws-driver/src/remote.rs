@@ -1,5 +1,6 @@
 //! One connection, both roles, at either end.
 
+use crate::engine::ReleaseNotice;
 use crate::error::{Closed, ConnectError, Error, PingFailure};
 use crate::mailbox::{Command, Mailbox, lost};
 use crate::outgoing::{Outgoing, RequestBuilder, Via};
@@ -7,6 +8,7 @@ use crate::policy::{Authority, Network, client_address};
 use crate::response::Response;
 use coap_ws_core::PeerSettings;
 use coap_ws_core::message::Code;
+use coap_ws_core::message::uri::Uri;
 use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
@@ -33,6 +35,9 @@ pub struct RemoteInfo {
     pub address: Option<SocketAddr>,
     /// The URI that references of requests are relative to, at the initiator.
     pub base: Option<String>,
+    /// The authority that was connected to instead of the base URI's, at the initiator: an
+    /// Alternative-Address (RFC 8323 §5.5). Requests then name their host themselves (REL-18).
+    pub alternative: Option<String>,
     /// Whether the transport is TLS: coaps+ws.
     pub secure: bool,
     /// The name that the client asked for in its TLS handshake (SNI), at the end that accepted.
@@ -51,6 +56,19 @@ pub(crate) struct RemoteShared {
     pub(crate) settings: std::sync::Mutex<Option<PeerSettings>>,
     opening: Shared<oneshot::Receiver<Result<(), Arc<ConnectError>>>>,
     ended: Shared<oneshot::Receiver<Closed>>,
+    /// What the peer's Release said.
+    released: OnceLock<Box<ReleaseNotice>>,
+    /// Who is told of its end besides those who wait.
+    watch: OnceLock<Box<dyn Watch>>,
+}
+
+/// Is told of what concerns all future requests of a connection; each perhaps twice.
+pub(crate) trait Watch: Send + Sync {
+    /// The peer has sent a Release.
+    fn released(&self, notice: &ReleaseNotice);
+
+    /// It is over.
+    fn closed(&self, closed: &Closed);
 }
 
 /// What the opening handshake told.
@@ -77,6 +95,8 @@ impl Remote {
             settings: std::sync::Mutex::new(None),
             opening: opening.shared(),
             ended: ended.shared(),
+            released: OnceLock::new(),
+            watch: OnceLock::new(),
         };
         let ends = RemoteEnds { opening: Some(opening_tx), ended: Some(ended_tx) };
         (Remote { shared: Arc::new(shared) }, ends)
@@ -157,9 +177,36 @@ impl Remote {
         self.closed().await
     }
 
-    /// Whether both are the same connection.
-    pub(crate) fn is(&self, other: &Remote) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+    /// Tells `watch` of its Release and its end, also where they have been. One watches.
+    pub(crate) fn watch(&self, watch: Box<dyn Watch>) {
+        let _ = self.shared.watch.set(watch);
+        let Some(watch) = self.shared.watch.get() else { return };
+        if let Some(notice) = self.shared.released.get() {
+            watch.released(notice);
+        }
+        if let Some(closed) = self.shared.mailbox.closed() {
+            watch.closed(&closed);
+        }
+    }
+
+    /// The peer has sent a Release.
+    pub(crate) fn tell_released(&self, notice: ReleaseNotice) {
+        let notice = self.shared.released.get_or_init(|| Box::new(notice));
+        if let Some(watch) = self.shared.watch.get() {
+            watch.released(notice);
+        }
+    }
+
+    /// The connection is over.
+    pub(crate) fn tell_closed(&self, closed: &Closed) {
+        if let Some(watch) = self.shared.watch.get() {
+            watch.closed(closed);
+        }
+    }
+
+    /// What the peer's Release said, where it has sent one (RFC 8323 §5.5).
+    pub fn released(&self) -> Option<&ReleaseNotice> {
+        self.shared.released.get().map(|notice| &**notice)
     }
 
     /// Starts a release and waits for nothing.
@@ -237,9 +284,14 @@ impl Remote {
 
     pub(crate) async fn send(
         &self,
-        message: Outgoing,
+        mut message: Outgoing,
         timeout: Option<Duration>,
     ) -> Result<Response, Error> {
+        if self.info().alternative.is_some()
+            && let Some(Ok(base)) = self.info().base.as_deref().map(Uri::parse)
+        {
+            message.name_host(&base);
+        }
         Arc::clone(&self.shared.mailbox).request(message, timeout).await
     }
 

@@ -10,6 +10,8 @@ const CORE: &[(&str, &[&str])] = &[
     ("message", &[]),
     ("time", &[]),
     ("phase", &[]),
+    ("jitter", &[]),
+    ("pool", &["jitter", "message", "time"]),
     ("stats", &[]),
     ("budget", &["time"]),
     ("signaling", &["message"]),

@@ -169,6 +169,7 @@ where
             let info = RemoteInfo {
                 address: Some(peer),
                 base: None,
+                alternative: None,
                 secure: true,
                 server_name: identity.server_name,
                 certificates: identity.certificates,

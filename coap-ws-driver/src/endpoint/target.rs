@@ -1,0 +1,74 @@
+//! One host, asked by way of an endpoint.
+
+use super::lease::Lease;
+use super::shared::Shared;
+use crate::dial::Whereto;
+use crate::error::Error;
+use crate::outgoing::Outgoing;
+use crate::remote::Remote;
+use crate::response::Response;
+use coap_ws_core::message::uri::Uri;
+use coap_ws_core::pool::PoolKey;
+use coap_ws_core::{Instant, Sent};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where requests go that are relative to a base URI.
+pub(crate) struct Target {
+    shared: Arc<Shared>,
+    key: PoolKey,
+    whereto: Whereto,
+}
+
+impl Target {
+    pub(crate) fn new(shared: Arc<Shared>, base: &Uri<'_>) -> Target {
+        let whereto = Whereto { base: base.to_string(), alternative: None };
+        Target { shared, key: PoolKey::of(base, 0), whereto }
+    }
+
+    /// Sends a request by the connection there is, or a new one.
+    pub(crate) async fn send(
+        &self,
+        message: Outgoing,
+        timeout: Option<Duration>,
+    ) -> Result<Response, Error> {
+        let until = timeout.map(|timeout| self.shared.now().saturating_add(timeout));
+        let first = self.lease(until).await?;
+        match first.remote().send(message.clone(), self.left(until)).await {
+            // The connection ended or was released between being looked at and being used: the
+            // request has not left, so it may go by another one.
+            Err(error) if error.is_of_the_end() && error.sent() == Sent::No => {
+                first.is_over();
+                let second = self.lease(until).await?;
+                second.remote().send(message, self.left(until)).await
+            }
+            done => done,
+        }
+    }
+
+    /// A connection, and the use of it: it is not idle before the lease is dropped.
+    pub(crate) async fn lease(&self, until: Option<Instant>) -> Result<Lease, Error> {
+        self.shared.lease(&self.key, &self.whereto, until).await
+    }
+
+    fn left(&self, until: Option<Instant>) -> Option<Duration> {
+        until.map(|until| until.saturating_since(self.shared.now()))
+    }
+
+    /// The connection there is.
+    pub(crate) fn current(&self) -> Option<Remote> {
+        self.shared.current(&self.key)
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.whereto.base
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The base URI's query may be a secret (T92).
+        f.debug_struct("Client").field("host", &self.key).finish_non_exhaustive()
+    }
+}
