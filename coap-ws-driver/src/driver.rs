@@ -1,9 +1,11 @@
 //! One future that moves bytes, time and events of one connection.
 
+mod io;
+
 use crate::accept::{AcceptHook, Verdict};
 use crate::answers::Answers;
 use crate::asks::Asks;
-use crate::engine::{Engine, Event};
+use crate::engine::{Engine, Event, ReleaseNotice};
 use crate::error::{Closed, ConnectError};
 use crate::handler::Handler;
 use crate::mailbox::{Command, Mailbox, lost};
@@ -16,12 +18,10 @@ use coap_ws_core::message::{Code, OwnedMessage};
 use coap_ws_core::{Connection, Instant, RefusedWhy, ReleaseOptions, Responder, SendError};
 use std::cell::Cell;
 use std::future::Future;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 /// How much is read at a time, in bytes.
 pub const READ_CHUNK: usize = 16 * 1024;
@@ -52,10 +52,10 @@ pub struct Driver<T, C, H: Handler> {
     /// Requests whose handlers wait for room.
     parked: Parked,
     /// A Release that waits for room.
-    release: Option<(Duration, String)>,
+    release: Option<Box<ReleaseNotice>>,
     diagnostic: Option<String>,
     /// How the stream broke.
-    broken: Option<io::Error>,
+    broken: Option<std::io::Error>,
     /// What the timer is set to: never later than the next deadline.
     armed: Option<Instant>,
     flushed: bool,
@@ -172,8 +172,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             Command::Ping { custody, reply } => {
                 self.asks.ping(&mut self.engine, custody, reply, now);
             }
-            Command::Release { hold_off, diagnostic } => {
-                self.release.get_or_insert((hold_off, diagnostic));
+            Command::Release(notice) => {
+                self.release.get_or_insert(notice);
                 self.release();
             }
             Command::Abort(diagnostic) => self.engine.abort(now, &diagnostic),
@@ -183,16 +183,28 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     /// Sends the Release that somebody wants; whether anything moved. Where there is no room
     /// for it, it waits.
     fn release(&mut self) -> bool {
-        let Some((hold_off, diagnostic)) = self.release.take() else { return false };
+        let Some(notice) = self.release.take() else { return false };
         let now = self.timer.now();
-        let options = ReleaseOptions::default().hold_off(hold_off).diagnostic(&diagnostic);
+        let alternatives: Vec<&str> = notice.alternatives.iter().map(String::as_str).collect();
+        let diagnostic = notice.diagnostic.as_deref().unwrap_or_default();
+        let options = ReleaseOptions::default()
+            .hold_off(notice.hold_off)
+            .alternatives(&alternatives)
+            .diagnostic(diagnostic);
         match self.engine.release(now, options) {
             Err(SendError::NoRoom) => {
-                self.release = Some((hold_off, diagnostic));
+                self.release = Some(notice);
                 return false;
             }
             // There is nothing to release yet.
-            Err(SendError::AwaitingSettings) => self.engine.abort(now, &diagnostic),
+            Err(SendError::AwaitingSettings) => self.engine.abort(now, diagnostic),
+            // What it says cannot be said: it goes out without.
+            Err(SendError::Encode(_) | SendError::TooLarge { .. })
+                if *notice != ReleaseNotice::default() =>
+            {
+                self.release = Some(Box::default());
+                return self.release();
+            }
             // Released before, or over.
             Ok(()) | Err(_) => {}
         }
@@ -330,119 +342,6 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             let _ = ended.send(closed);
         }
     }
-
-    /// Writes what there is; whether anything moved. Where the stream takes no more,
-    /// `writable` says so.
-    fn write(&mut self, cx: &mut Context<'_>, writable: &mut bool) -> io::Result<bool> {
-        let mut moved = false;
-        while !self.engine.output().is_empty() {
-            match again(cx, |cx| self.transport.poll_write(cx, self.engine.output())) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(n)) => {
-                    self.engine.handle_written(self.timer.now(), n);
-                    (moved, self.flushed) = (true, false);
-                }
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => {
-                    *writable = false;
-                    break;
-                }
-            }
-        }
-        if !self.flushed
-            && let Poll::Ready(flushed) = again(cx, |cx| self.transport.poll_flush(cx))
-        {
-            flushed?;
-            self.flushed = true;
-        }
-        Ok(moved)
-    }
-
-    /// Reads once, if reading is wanted; how much came. Where there is no more, `readable` says
-    /// so.
-    fn read(&mut self, cx: &mut Context<'_>, readable: &mut bool) -> io::Result<Option<usize>> {
-        if !self.engine.interest().read {
-            return Ok(None);
-        }
-        // Taken, not borrowed: a stream may run another driver inside its call.
-        let mut scratch = SCRATCH.take();
-        if scratch.is_empty() {
-            scratch = vec![0; READ_CHUNK].into();
-        }
-        let read = again(cx, |cx| self.transport.poll_read(cx, &mut scratch));
-        let now = self.timer.now();
-        let outcome = match read {
-            Poll::Ready(Ok(0)) => {
-                self.engine.handle_eof(now);
-                Ok(Some(0))
-            }
-            Poll::Ready(Ok(n)) => {
-                self.engine.handle_bytes(now, scratch.get(..n).unwrap_or_default());
-                Ok(Some(n))
-            }
-            Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => {
-                *readable = false;
-                Ok(None)
-            }
-        };
-        SCRATCH.set(scratch);
-        outcome
-    }
-
-    /// Time and the end of the writing direction; whether anything moved.
-    fn wait(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut moved = false;
-        if self.engine.interest().shutdown && !self.shut_down {
-            // Where it fails the stream is broken, which reading will tell.
-            if let Poll::Ready(_done) = again(cx, |cx| self.transport.poll_shutdown(cx)) {
-                (self.shut_down, moved) = (true, true);
-            }
-        }
-        let engine = self.engine.poll_timeout();
-        let Some(deadline) = engine.into_iter().chain(self.asks.deadline()).min() else {
-            return moved;
-        };
-        // An earlier deadline moves the timer; a later one lets it fire early once.
-        let at = self.armed.map_or(deadline, |armed| armed.min(deadline));
-        self.armed = Some(at);
-        if self.timer.poll_until(cx, at).is_ready() {
-            self.armed = None;
-            let now = self.timer.now();
-            self.engine.handle_timeout(now);
-            self.asks.expire(now);
-            moved = true;
-        }
-        moved
-    }
-
-    /// One turn after the other, until nothing moves or a chunk is read.
-    fn run(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        let mut left = READ_CHUNK;
-        // The stream wakes the task when that changes: nothing is tried twice.
-        let (mut readable, mut writable) = (true, true);
-        loop {
-            let mut moved = self.turn(cx);
-            moved |= writable && self.write(cx, &mut writable)?;
-            if self.engine.interest().done {
-                self.turn(cx);
-                return Ok(Poll::Ready(()));
-            }
-            if left == 0 {
-                // There may be more to read; the neighbours go first. Time goes on all the same.
-                self.wait(cx);
-                cx.waker().wake_by_ref();
-                return Ok(Poll::Pending);
-            }
-            if readable && let Some(n) = self.read(cx, &mut readable)? {
-                left = left.saturating_sub(n);
-                moved = true;
-            }
-            if !moved && !self.wait(cx) {
-                return Ok(Poll::Pending);
-            }
-        }
-    }
 }
 
 impl<T, C, H> Future for Driver<T, C, H>
@@ -483,20 +382,5 @@ impl<T, C, H: Handler> Drop for Driver<T, C, H> {
         // Who waits is told whether the request had left.
         self.asks.close(&lost());
         self.mailbox.forget();
-    }
-}
-
-/// A call of the stream, which is made again when a signal came in between; but by and by, so
-/// that one that says so for ever spins no task.
-fn again<T>(
-    cx: &mut Context<'_>,
-    call: impl FnOnce(&mut Context<'_>) -> Poll<io::Result<T>>,
-) -> Poll<io::Result<T>> {
-    match call(cx) {
-        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-        other => other,
     }
 }

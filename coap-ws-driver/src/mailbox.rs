@@ -3,6 +3,7 @@
 //! Commands wait behind a lock that is held only to push or to swap; a flag costs the task
 //! one load when nobody wrote. What may wait is bounded by permits.
 
+use crate::engine::ReleaseNotice;
 use crate::error::{Closed, Error, ErrorKind, PingFailure};
 use crate::outgoing::Outgoing;
 use crate::permits::{Permit, Permits};
@@ -35,10 +36,7 @@ pub(crate) enum Command {
         custody: bool,
         reply: oneshot::Sender<Result<bool, PingFailure>>,
     },
-    Release {
-        hold_off: Duration,
-        diagnostic: String,
-    },
+    Release(Box<ReleaseNotice>),
     Abort(String),
 }
 

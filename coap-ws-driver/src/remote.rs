@@ -162,18 +162,18 @@ impl Remote {
     ///
     /// The release goes on without the future.
     pub async fn release(&self) -> Closed {
-        self.release_with(Duration::ZERO, "").await
+        self.release_with(ReleaseNotice::default()).await
     }
 
-    /// As [`release`](Remote::release); the peer is not to connect again for `hold_off`.
+    /// As [`release`](Remote::release); `notice` says when and where the peer may connect
+    /// again.
     ///
     /// # Cancel safety
     ///
     /// The release goes on without the future.
-    pub async fn release_with(&self, hold_off: Duration, diagnostic: &str) -> Closed {
-        let diagnostic = diagnostic.to_owned();
+    pub async fn release_with(&self, notice: ReleaseNotice) -> Closed {
         // Where it is over already, that is what `closed` tells.
-        let _ = self.shared.mailbox.post(Command::Release { hold_off, diagnostic });
+        let _ = self.shared.mailbox.post(Command::Release(Box::new(notice)));
         self.closed().await
     }
 
@@ -211,8 +211,7 @@ impl Remote {
 
     /// Starts a release and waits for nothing.
     pub(crate) fn let_go(&self) {
-        let (hold_off, diagnostic) = (Duration::ZERO, String::new());
-        let _ = self.shared.mailbox.post(Command::Release { hold_off, diagnostic });
+        let _ = self.shared.mailbox.post(Command::Release(Box::default()));
     }
 
     /// Ends the connection at once (RFC 8323 §5.6). What is in flight fails.

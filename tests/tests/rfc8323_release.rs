@@ -39,7 +39,7 @@ fn who_releases_finishes_and_leaves_the_closing_to_the_peer() {
     );
 }
 
-// REL-07
+// REL-07, T95
 #[test]
 fn a_peer_that_does_not_close_is_closed_after_a_while() {
     both_sides(
@@ -54,7 +54,7 @@ fn a_peer_that_does_not_close_is_closed_after_a_while() {
         = phase Draining(Ours)
         @ +1us
         ! failed 04 maybe: the connection ended: released
-        . close 1000
+        . close 1001
         < done
         ! closed: released
         "#,

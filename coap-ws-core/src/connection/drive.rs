@@ -178,7 +178,10 @@ impl<S: Storage> Connection<S> {
     fn watch_release(&mut self) {
         if self.phase.is_live() && self.release_deadline().is_some_and(|d| d <= self.now) {
             self.end(CloseReason::Released);
-            self.order_close(1000, "released");
+            // We leave without the peer's close, as a server does that goes down (T95).
+            let ours = self.timers.ours.map(|at| at.saturating_add(self.config.release_timeout));
+            let code = if ours.is_some_and(|ours| ours <= self.now) { 1001 } else { 1000 };
+            self.order_close(code, "released");
         }
     }
 

@@ -111,6 +111,29 @@ pub struct ReleaseNotice {
     pub diagnostic: Option<String>,
 }
 
+impl ReleaseNotice {
+    /// Asks the peer to stay away for a while, in whole seconds, at most 2^24 − 1.
+    #[must_use]
+    pub const fn hold_off(mut self, time: Duration) -> ReleaseNotice {
+        self.hold_off = time;
+        self
+    }
+
+    /// Names another address: `host[:port]`, for the same scheme.
+    #[must_use]
+    pub fn alternative(mut self, authority: impl Into<String>) -> ReleaseNotice {
+        self.alternatives.push(authority.into());
+        self
+    }
+
+    /// Says why, for people.
+    #[must_use]
+    pub fn diagnostic(mut self, text: impl Into<String>) -> ReleaseNotice {
+        self.diagnostic = Some(text.into());
+        self
+    }
+}
+
 /// How many Alternative-Address options are looked at (T59).
 pub const MAX_ALTERNATIVES: usize = 4;
 

@@ -5,7 +5,7 @@ use super::open::{Open, Place};
 use crate::accept::AcceptHook;
 use crate::channel::Channel;
 use crate::driver::Driver;
-use crate::engine::{Engine, EngineConfig, EngineError};
+use crate::engine::{Engine, EngineConfig, EngineError, ReleaseNotice};
 use crate::handler::Handler;
 use crate::policy::{Bind, Policy};
 use crate::remote::RemoteInfo;
@@ -13,6 +13,7 @@ use crate::runtime::{Runtime, sleep, within};
 #[cfg(feature = "tls")]
 use crate::tls::{ServerTls, TlsStream};
 use crate::transport::{Timer, Transport};
+use coap_ws_core::Jitter;
 use futures_util::future::{Abortable, abortable};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -23,7 +24,6 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 /// What an [`Acceptor`] is made of.
 #[derive(Clone, Debug)]
@@ -37,6 +37,9 @@ pub struct AcceptorConfig {
     pub limits: ServerLimits,
     /// The application's word on who may connect.
     pub accept: Option<AcceptHook>,
+    /// What connections are told when the server shuts down. Each one's Hold-Off is up to as
+    /// long again, at random, so that its clients do not come back together (T88).
+    pub release: ReleaseNotice,
 }
 
 /// Serves connections over any stream that somebody else has accepted: a TLS of your own, a
@@ -62,6 +65,7 @@ impl AcceptorConfig {
             policy: Policy::default(),
             limits: ServerLimits::default(),
             accept: None,
+            release: ReleaseNotice::default().diagnostic("shutdown"),
         }
     }
 }
@@ -121,7 +125,12 @@ where
     pub async fn shut_down(&self) {
         let limits = &self.shared.config.limits;
         let remotes = self.shared.open.remotes();
-        let releases = remotes.iter().map(|remote| remote.release_with(Duration::ZERO, "shutdown"));
+        let mut jitter = Jitter::new(getrandom::u64().unwrap_or_default());
+        let releases = remotes.iter().map(|remote| {
+            let mut notice = self.shared.config.release.clone();
+            notice.hold_off = notice.hold_off.saturating_add(jitter.up_to(notice.hold_off));
+            remote.release_with(notice)
+        });
         let all = releases.collect::<FuturesUnordered<_>>().collect::<Vec<_>>();
         if within::<R, _>(limits.shutdown_grace, all).await.is_none() {
             self.shared.open.remotes().iter().for_each(|remote| remote.abort("shutdown"));

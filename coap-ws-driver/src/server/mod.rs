@@ -6,7 +6,7 @@ mod open;
 pub use acceptor::{Acceptor, AcceptorConfig};
 
 use crate::accept::{AcceptHook, Upgrade};
-use crate::engine::EngineConfig;
+use crate::engine::{EngineConfig, ReleaseNotice};
 use crate::handler::Handler;
 use crate::policy::Policy;
 use crate::runtime::{Runtime, sleep};
@@ -174,6 +174,13 @@ impl<R: Runtime> Server<R> {
         V: Future<Output = Result<Upgrade, StatusCode>> + Send + 'static,
     {
         self.config.accept = Some(AcceptHook::new(judge));
+        self
+    }
+
+    /// What connections are told at a graceful shutdown: when and where their clients may
+    /// connect again. Each one's Hold-Off is up to as long again, at random (T88).
+    pub fn release(mut self, notice: ReleaseNotice) -> Server<R> {
+        self.config.release = notice;
         self
     }
 
