@@ -2,8 +2,10 @@
 
 use crate::budget::Rate;
 use crate::message::OptionNumber;
-use crate::queue::{ABORT_RESERVE, AUTOMATIC_RESERVE};
-use crate::signaling::BASE_MESSAGE_SIZE;
+use crate::queue::{ABORT_RESERVE, automatic_reserve};
+use crate::served::MAX_WAITING_PONGS;
+use crate::signaling::{BASE_MESSAGE_SIZE, MAX_TOKEN_LENGTH};
+use crate::token::SHORT;
 use core::fmt;
 use core::time::Duration;
 
@@ -87,6 +89,11 @@ pub struct Limits {
     /// Registrations and deregistrations; above it 4.29 (T68). The burst lets a full client
     /// come back.
     pub observe_changes: Rate,
+    /// The longest token of a request that we take, in bytes: the Extended-Token-Length that we
+    /// announce (RFC 8974 §2.2.1). 8, what every peer uses; 64 is plenty for peers that keep
+    /// state in it, 65,804 the most there is. More costs that much for each open request and
+    /// observer; [`Fixed`](crate::Fixed) takes no more than 8.
+    pub max_token_length: usize,
     /// Options of a request; more get 4.00. 128: parsing is lazy, but handlers are not (T38).
     pub max_options: usize,
     /// Bytes of output above which no message is read and no command taken. 256 KiB.
@@ -165,6 +172,12 @@ impl Config {
         if limits.max_message_size > MAX_ANNOUNCED {
             return Err(ConfigError::TooLarge { field: "limits.max_message_size" });
         }
+        if limits.max_token_length < SHORT {
+            return fault("limits.max_token_length");
+        }
+        if limits.max_token_length > MAX_TOKEN_LENGTH as usize {
+            return Err(ConfigError::TooLarge { field: "limits.max_token_length" });
+        }
         if limits.write_low > limits.write_high {
             return Err(ConfigError::Order { shorter: "write_low", longer: "write_high" });
         }
@@ -181,7 +194,8 @@ impl Limits {
     pub const fn output_bound(&self) -> usize {
         self.write_high
             .saturating_add(self.max_send_size as usize)
-            .saturating_add(AUTOMATIC_RESERVE + ABORT_RESERVE + 4)
+            .saturating_add(automatic_reserve(self.max_token_length))
+            .saturating_add(ABORT_RESERVE + 4)
     }
 
     /// The most bytes of heap that a connection over [`Heap`](crate::Heap) holds: its tables
@@ -193,7 +207,13 @@ impl Limits {
             .saturating_mul(size_of::<crate::exchange::Slot>())
             .saturating_add(self.max_requests.saturating_mul(size_of::<crate::served::Slot>()))
             .saturating_add(self.max_observers.saturating_mul(size_of::<crate::observe::Slot>()));
-        slots.saturating_add(self.output_bound()).saturating_mul(2)
+        let long = if self.max_token_length > SHORT { self.max_token_length } else { 0 };
+        let tokens = self
+            .max_requests
+            .saturating_add(self.max_observers)
+            .saturating_add(MAX_WAITING_PONGS)
+            .saturating_mul(long);
+        slots.saturating_add(self.output_bound()).saturating_mul(2).saturating_add(tokens)
     }
 }
 
@@ -207,6 +227,7 @@ impl Default for Limits {
             max_requests: 128,
             max_observers: 128,
             observe_changes: Rate { per_second: 50, burst: 256 },
+            max_token_length: SHORT,
             max_options: 128,
             write_high: 256 * 1024,
             write_low: 64 * 1024,

@@ -60,6 +60,7 @@ mod signaling;
 mod stats;
 mod storage;
 mod time;
+mod token;
 
 pub use budget::{Budget, Rate};
 pub use config::{Config, ConfigError, Limits, Side};

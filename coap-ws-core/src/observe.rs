@@ -2,8 +2,8 @@
 //! RFC 8323 §7).
 
 use crate::event::Event;
-use crate::served::PeerToken;
 use crate::storage::{Full, Table};
+use crate::token::PeerToken;
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -30,7 +30,7 @@ impl fmt::Debug for ObserverId {
 
 /// One place in the table.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Slot {
     /// 0 where the slot is free.
     serial: u64,
@@ -133,7 +133,7 @@ impl<T: Table<Slot>> Observers<T> {
     /// The token and the number of the next notification.
     pub(crate) fn next(&mut self, id: ObserverId) -> Option<(PeerToken, u32)> {
         let slot = self.find(id)?;
-        Some((slot.token, slot.sequence.wrapping_add(1) & SEQUENCE_MASK))
+        Some((slot.token.clone(), slot.sequence.wrapping_add(1) & SEQUENCE_MASK))
     }
 
     /// The notification is in the out queue.

@@ -2,12 +2,18 @@
 
 use crate::message::{Encode, EncodeError, Encoder};
 use crate::storage::{Buffer, Full};
+use crate::token::SHORT;
 
 /// Bytes in front of each queued message that hold its length.
 const PREFIX: usize = 4;
 
 /// Room that only our own automatic answers may use: one small error, Pong or CSM.
 pub(crate) const AUTOMATIC_RESERVE: usize = 96;
+/// The same where tokens may be longer than those of RFC 7252.
+pub(crate) const fn automatic_reserve(token: usize) -> usize {
+    AUTOMATIC_RESERVE.saturating_add(token.saturating_sub(SHORT))
+}
+
 /// Room that only the Abort may use.
 pub(crate) const ABORT_RESERVE: usize = 96;
 /// What is kept allocated while empty, so that small answers cost no allocation.
@@ -22,16 +28,6 @@ pub(crate) enum Lane {
     Automatic,
     /// The last message.
     Abort,
-}
-
-impl Lane {
-    const fn reserve(self) -> usize {
-        match self {
-            Lane::Command => AUTOMATIC_RESERVE + ABORT_RESERVE,
-            Lane::Automatic => ABORT_RESERVE,
-            Lane::Abort => 0,
-        }
-    }
 }
 
 /// Why a message could not be queued.
@@ -55,15 +51,36 @@ pub(crate) struct OutQueue<B> {
     tail: usize,
     /// The most bytes that may wait, prefixes and reserves included.
     limit: usize,
+    /// What is kept for one automatic answer: it has the token of what it answers.
+    automatic: usize,
     high: usize,
     low: usize,
     congested: bool,
 }
 
 impl<B: Buffer> OutQueue<B> {
-    pub(crate) fn new(limit: usize, high: usize, low: usize) -> OutQueue<B> {
+    /// `token` is the longest token that an automatic answer may have.
+    pub(crate) fn new(limit: usize, token: usize, high: usize, low: usize) -> OutQueue<B> {
         let limit = limit.min(B::CAPACITY);
-        OutQueue { buffer: B::new(), head: 0, tail: 0, limit, high, low, congested: false }
+        let automatic = automatic_reserve(token);
+        OutQueue {
+            buffer: B::new(),
+            head: 0,
+            tail: 0,
+            limit,
+            automatic,
+            high,
+            low,
+            congested: false,
+        }
+    }
+
+    const fn reserve(&self, lane: Lane) -> usize {
+        match lane {
+            Lane::Command => self.automatic.saturating_add(ABORT_RESERVE),
+            Lane::Automatic => ABORT_RESERVE,
+            Lane::Abort => 0,
+        }
     }
 
     /// Queues one message of at most `max_message` bytes; its No-Response bitmap.
@@ -134,11 +151,11 @@ impl<B: Buffer> OutQueue<B> {
 
     fn fits(&self, lane: Lane, size: usize) -> bool {
         let need = self.len().saturating_add(PREFIX).saturating_add(size);
-        need.saturating_add(lane.reserve()) <= self.limit
+        need.saturating_add(self.reserve(lane)) <= self.limit
     }
 
     fn no_fit(&self, lane: Lane, size: usize) -> PushError {
-        let alone = PREFIX.saturating_add(size).saturating_add(lane.reserve());
+        let alone = PREFIX.saturating_add(size).saturating_add(self.reserve(lane));
         if alone > self.limit { PushError::TooLarge { size } } else { PushError::NoRoom { size } }
     }
 
@@ -184,7 +201,7 @@ impl<B: Buffer> OutQueue<B> {
 
     /// Whether there is room for one automatic answer, and output is not above high water.
     pub(crate) fn has_room(&self) -> bool {
-        let need = self.len().saturating_add(AUTOMATIC_RESERVE + ABORT_RESERVE);
+        let need = self.len().saturating_add(self.reserve(Lane::Command));
         !self.congested && need <= self.limit
     }
 
@@ -195,7 +212,7 @@ impl<B: Buffer> OutQueue<B> {
 
     /// The largest message of a command that there is room for when nothing waits.
     pub(crate) const fn max_message(&self) -> usize {
-        self.limit.saturating_sub(PREFIX).saturating_sub(Lane::Command.reserve())
+        self.limit.saturating_sub(PREFIX).saturating_sub(self.reserve(Lane::Command))
     }
 
     /// Forgets what waits.

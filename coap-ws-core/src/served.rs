@@ -4,6 +4,7 @@ use crate::event::Event;
 use crate::message::{Code, Message, disclaims, no_response};
 use crate::storage::{Full, Table};
 use crate::time::Instant;
+use crate::token::PeerToken;
 use core::fmt;
 use core::marker::PhantomData;
 
@@ -45,32 +46,9 @@ impl Responder {
     }
 }
 
-/// A received token of at most [`MAX_TOKEN`] bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PeerToken {
-    bytes: [u8; MAX_TOKEN],
-    len: u8,
-}
-
-/// The longest token of a request that we take: what we advertise (RFC 8974 §2.2.1).
-pub(crate) const MAX_TOKEN: usize = 8;
-
-impl PeerToken {
-    /// `None` where the token is longer than we take.
-    pub(crate) fn new(token: &[u8]) -> Option<PeerToken> {
-        let mut bytes = [0; MAX_TOKEN];
-        bytes.get_mut(..token.len())?.copy_from_slice(token);
-        Some(PeerToken { bytes, len: u8::try_from(token.len()).ok()? })
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or(&[])
-    }
-}
-
 /// One place in the table.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Slot {
     /// 0 where the slot is free.
     arrival: u64,
@@ -84,7 +62,7 @@ pub struct Slot {
 }
 
 /// What is needed to answer a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Return {
     pub(crate) token: PeerToken,
     no_response: u8,
@@ -93,7 +71,7 @@ pub(crate) struct Return {
 }
 
 impl Return {
-    /// The way back of a request that gets its answer at once.
+    /// The way back of a request; `None` where there is no memory for its token.
     pub(crate) fn of(message: &Message<'_>) -> Option<Return> {
         let token = PeerToken::new(message.token())?;
         // Other methods than these cannot be observed (OBS-01).
@@ -125,7 +103,7 @@ pub(crate) struct Served<T> {
 pub(crate) const MAX_WAITING_PONGS: usize = 4;
 
 /// A Pong that waits until every earlier request is answered (RFC 8323 §5.4.1; PING-03).
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct WaitingPong {
     pub(crate) token: PeerToken,
     /// The number of its Ping among those that wait.
@@ -143,39 +121,44 @@ impl<T: Table<Slot>> Served<T> {
             arrivals: 0,
             open: 0,
             untold: 0,
-            pongs: [None; MAX_WAITING_PONGS],
+            pongs: [const { None }; MAX_WAITING_PONGS],
             pings: 0,
             slots: PhantomData,
         }
     }
 
-    /// Takes a request in.
-    pub(crate) fn open(&mut self, back: Return, deadline: Instant) -> Result<Responder, Full> {
-        let free = self.table.slots().iter().position(|slot| slot.arrival == 0);
-        let index = match free {
-            Some(index) => index,
-            None => {
-                let index = self.table.slots().len();
-                self.table.grow(self.limit)?;
-                index
-            }
-        };
-        self.arrivals = self.arrivals.saturating_add(1);
-        let slot = self.table.slots_mut().get_mut(index).ok_or(Full)?;
+    /// Takes a request in; gives it back where there is no place for it.
+    pub(crate) fn open(&mut self, back: Return, deadline: Instant) -> Result<Responder, Return> {
+        let Ok(index) = self.place() else { return Err(back) };
+        let Some(slot) = self.table.slots_mut().get_mut(index) else { return Err(back) };
+        let arrival = self.arrivals.saturating_add(1);
         let Return { token, no_response, register } = back;
-        *slot =
-            Slot { arrival: self.arrivals, deadline, token, no_response, register, expired: false };
+        *slot = Slot { arrival, deadline, token, no_response, register, expired: false };
+        self.arrivals = arrival;
         self.open = self.open.saturating_add(1);
-        let id = RequestId { arrival: self.arrivals, slot: u32::try_from(index).unwrap_or(0) };
+        let id = RequestId { arrival, slot: u32::try_from(index).unwrap_or(0) };
         Ok(Responder { id })
+    }
+
+    /// A free place, or a new one.
+    fn place(&mut self) -> Result<usize, Full> {
+        if let Some(index) = self.table.slots().iter().position(|slot| slot.arrival == 0) {
+            return Ok(index);
+        }
+        let index = self.table.slots().len();
+        self.table.grow(self.limit)?;
+        Ok(index)
     }
 
     /// The way back of an open request.
     pub(crate) fn find(&self, id: RequestId) -> Option<Return> {
         let slot = self.table.slots().get(id.slot as usize)?;
         let open = slot.arrival == id.arrival && !slot.expired;
-        let Slot { token, no_response, register, .. } = *slot;
-        open.then_some(Return { token, no_response, register })
+        if !open {
+            return None;
+        }
+        let Slot { token, no_response, register, .. } = slot;
+        Some(Return { token: token.clone(), no_response: *no_response, register: *register })
     }
 
     /// The request is answered.
@@ -228,7 +211,7 @@ impl<T: Table<Slot>> Served<T> {
         }
         self.open = 0;
         self.trim();
-        self.pongs = [None; MAX_WAITING_PONGS];
+        self.pongs = [const { None }; MAX_WAITING_PONGS];
     }
 
     /// How many are not answered yet.
@@ -259,13 +242,14 @@ impl<T: Table<Slot>> Served<T> {
         let earlier =
             |slot: &Slot| slot.arrival != 0 && !slot.expired && slot.arrival <= pong.after;
         let done = !self.table.slots().iter().any(earlier);
-        (done || pong.deadline <= now).then_some((pong.token, done))
+        (done || pong.deadline <= now).then(|| (pong.token.clone(), done))
     }
 
     /// The oldest waiting Pong was sent.
     pub(crate) fn pong_sent(&mut self) {
         let oldest = self.pongs.iter().flatten().map(|pong| pong.order).min();
-        let place = self.pongs.iter_mut().find(|place| place.map(|pong| pong.order) == oldest);
+        let place =
+            self.pongs.iter_mut().find(|place| place.as_ref().map(|pong| pong.order) == oldest);
         if let Some(place) = place {
             *place = None;
         }

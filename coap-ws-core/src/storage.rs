@@ -9,6 +9,8 @@ use crate::{exchange, observe, served};
 ///
 /// Sealed: what the slots are is the core's own business.
 pub trait Storage: sealed::Sealed {
+    /// The longest token of the peer's that can be kept, in bytes (RFC 8974).
+    const MAX_TOKEN_LENGTH: usize;
     #[doc(hidden)]
     type Exchanges: Table<exchange::Slot>;
     #[doc(hidden)]
@@ -72,6 +74,7 @@ impl<const E: usize, const R: usize, const V: usize, const O: usize> sealed::Sea
 }
 
 impl<const E: usize, const R: usize, const V: usize, const O: usize> Storage for Fixed<E, R, V, O> {
+    const MAX_TOKEN_LENGTH: usize = 8;
     type Exchanges = heapless::Vec<exchange::Slot, E>;
     type Requests = heapless::Vec<served::Slot, R>;
     type Observers = heapless::Vec<observe::Slot, V>;
@@ -142,6 +145,7 @@ mod heap {
     impl sealed::Sealed for Heap {}
 
     impl Storage for Heap {
+        const MAX_TOKEN_LENGTH: usize = 65_804;
         type Exchanges = SmallVec<[exchange::Slot; 2]>;
         type Requests = SmallVec<[served::Slot; 2]>;
         type Observers = SmallVec<[observe::Slot; 1]>;

@@ -10,6 +10,7 @@ const CORE: &[(&str, &[&str])] = &[
     ("message", &[]),
     ("time", &[]),
     ("phase", &[]),
+    ("token", &[]),
     ("jitter", &[]),
     ("pool", &["jitter", "message", "time"]),
     ("stats", &[]),
@@ -17,17 +18,20 @@ const CORE: &[(&str, &[&str])] = &[
     ("signaling", &["message"]),
     ("block", &["message", "signaling"]),
     ("storage", &["exchange", "observe", "served"]),
-    ("queue", &["message", "storage"]),
+    ("queue", &["message", "storage", "token"]),
     // The three vocabularies, and what the application is told: names of what the layers have.
     ("error", &["message", "served"]),
     ("event", &["error", "exchange", "message", "observe", "ping", "served", "signaling"]),
     // The layers: none knows another.
     ("exchange", &["error", "event", "storage", "time"]),
-    ("served", &["event", "message", "storage", "time"]),
-    ("observe", &["event", "message", "served", "storage", "time"]),
+    ("served", &["event", "message", "storage", "time", "token"]),
+    ("observe", &["event", "message", "storage", "time", "token"]),
     ("ping", &["event", "exchange", "time"]),
     // The limits know the sizes of what they limit.
-    ("config", &["budget", "exchange", "message", "observe", "queue", "served", "signaling"]),
+    (
+        "config",
+        &["budget", "exchange", "message", "observe", "queue", "served", "signaling", "token"],
+    ),
     (
         "connection",
         &[
@@ -46,6 +50,7 @@ const CORE: &[(&str, &[&str])] = &[
             "stats",
             "storage",
             "time",
+            "token",
         ],
     ),
 ];

@@ -9,10 +9,11 @@ use crate::message::{
 use crate::phase::Step;
 use crate::ping::PingId;
 use crate::queue::{Lane, PushError};
-use crate::served::{PeerToken, Responder};
+use crate::served::Responder;
 use crate::signaling::{self, Signal};
 use crate::storage::Storage;
 use crate::time::Instant;
+use crate::token::PeerToken;
 use core::time::Duration;
 
 /// How a request is to be treated.

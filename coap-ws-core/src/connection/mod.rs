@@ -13,7 +13,7 @@ use crate::exchange::Exchanges;
 use crate::observe::Observers;
 use crate::phase::{Phase, Step};
 use crate::ping::Pings;
-use crate::queue::{ABORT_RESERVE, AUTOMATIC_RESERVE, Lane, OutQueue};
+use crate::queue::{ABORT_RESERVE, Lane, OutQueue, automatic_reserve};
 use crate::served::Served;
 use crate::signaling::{BASE_MESSAGE_SIZE, BASE_TOKEN_LENGTH, PeerSettings, Signal};
 use crate::stats::Stats;
@@ -151,14 +151,18 @@ impl<S: Storage> Connection<S> {
             limit if limit <= S::Observers::CAPACITY => limit,
             _ => return Err(ConfigError::Storage { field: "max_observers" }),
         };
+        if limits.max_token_length > S::MAX_TOKEN_LENGTH {
+            return Err(ConfigError::Storage { field: "max_token_length" });
+        }
         let bound = limits.output_bound().min(S::Output::CAPACITY);
-        if bound < AUTOMATIC_RESERVE + ABORT_RESERVE + 64 {
+        let token = limits.max_token_length;
+        if bound < automatic_reserve(token).saturating_add(ABORT_RESERVE + 64) {
             return Err(ConfigError::Storage { field: "write_high" });
         }
-        let mut queue = OutQueue::new(bound, limits.write_high, limits.write_low);
+        let mut queue = OutQueue::new(bound, token, limits.write_high, limits.write_low);
         let csm = Signal::Settings {
             max_message_size: limits.max_message_size,
-            extended_token_length: BASE_TOKEN_LENGTH,
+            extended_token_length: u32::try_from(token).unwrap_or(BASE_TOKEN_LENGTH),
         };
         let csm = queue.push(Lane::Automatic, &[], &csm, BASE_MESSAGE_SIZE as usize);
         csm.map_err(|_| ConfigError::Storage { field: "write_high" })?;

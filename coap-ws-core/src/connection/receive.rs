@@ -4,13 +4,20 @@ use super::Connection;
 use crate::error::{CloseReason, Flood, ResponseError, Violation};
 use crate::event::{Closing, Incoming, NotNow};
 use crate::exchange::Match;
-use crate::message::{Code, Encode, Kind, Message, Response, check_request, check_response};
+use crate::message::{
+    Code, Encode, Kind, Message, Response, check_request, check_response, disclaims, no_response,
+};
 use crate::phase::Step;
 use crate::queue::Lane;
-use crate::served::{PeerToken, Return};
+use crate::served::Return;
 use crate::signaling::{self, Abort, Release, Signal};
 use crate::storage::Storage;
 use crate::time::Instant;
+use crate::token::{PeerToken, SHORT};
+
+/// The most that an answer without content has besides its token: two bytes in front, two of
+/// the token's length, a marker and a byte (TOK-28).
+const ECHO_OVERHEAD: usize = 6;
 
 impl<S: Storage> Connection<S> {
     /// One binary WebSocket message has come.
@@ -116,13 +123,13 @@ impl<S: Storage> Connection<S> {
         }
         // No Abort for an Abort, whatever its token (ABT-04).
         let limited = matches!(kind, Kind::Request | Kind::Signal) && message.code() != Code::ABORT;
-        if limited && PeerToken::new(message.token()).is_none() {
+        if limited && message.token().len() > self.config.limits.max_token_length {
             // Responses may carry any token that we chose (FMT-08, TOK-20).
             return Err(Violation::TokenTooLong { length: message.token().len() });
         }
         match kind {
             Kind::Signal => self.signal(message),
-            Kind::Request => Ok(self.request_came(message)),
+            Kind::Request => self.request_came(message),
             Kind::Response => self.response_came(message),
             Kind::Reserved | Kind::Empty => Ok(self.reserved(&message)),
         }
@@ -151,10 +158,7 @@ impl<S: Storage> Connection<S> {
             .map_err(|fault| Violation::CriticalSignalOption { code, option: fault.option })?;
         match code {
             Code::CSM => self.settings(&message).map(Some),
-            Code::PING => {
-                self.ping_came(&message);
-                Ok(None)
-            }
+            Code::PING => self.ping_came(&message).map(|()| None),
             Code::PONG => {
                 let custody = signaling::custody(&message);
                 let ping = self.pings.answer(message.token());
@@ -184,24 +188,54 @@ impl<S: Storage> Connection<S> {
     }
 
     /// Ping: the Pong has the identical token (PING-01); with Custody it waits (PING-03).
-    fn ping_came(&mut self, message: &Message<'_>) {
-        let Some(token) = PeerToken::new(message.token()) else { return };
+    fn ping_came(&mut self, message: &Message<'_>) -> Result<(), Violation> {
+        self.check_echo(message)?;
         let custody = signaling::custody(message);
         let deadline = self.now.saturating_add(self.config.custody_timeout);
-        if custody && self.served.hold_pong(token, deadline) {
+        // Where there is no memory to wait with, the Pong goes out at once.
+        if custody
+            && let Some(token) = PeerToken::new(message.token())
+            && self.served.hold_pong(token, deadline)
+        {
             self.set_deadline(deadline);
-            return;
+            return Ok(());
         }
         // Custody is stated only where it is true (PING-04).
         let custody = custody && self.served.open_count() == 0;
-        self.answer(
-            token.as_bytes(),
-            &Signal::Pong { custody, blank: token.as_bytes().is_empty() },
-        );
+        let blank = message.token().is_empty();
+        self.answer(message.token(), &Signal::Pong { custody, blank });
+        Ok(())
     }
 
-    fn request_came<'m>(&mut self, message: Message<'m>) -> Option<Incoming<'m>> {
-        let back = Return::of(&message)?;
+    /// Whether an answer with this message's token could be said at all: one byte of code, the
+    /// token, and a marker with a byte to spare. Where the peer takes less than what it asks to
+    /// have echoed, there is nothing else to say (TOK-29).
+    fn check_echo(&self, message: &Message<'_>) -> Result<(), Violation> {
+        let length = message.token().len();
+        if length > SHORT && length.saturating_add(ECHO_OVERHEAD) > self.max_send() {
+            return Err(Violation::TokenTooLong { length });
+        }
+        Ok(())
+    }
+
+    fn request_came<'m>(
+        &mut self,
+        message: Message<'m>,
+    ) -> Result<Option<Incoming<'m>>, Violation> {
+        self.check_echo(&message)?;
+        let Some(back) = Return::of(&message) else {
+            // Within what was advertised, but not manageable now (TOK-19).
+            self.stats.requests_refused = self.stats.requests_refused.saturating_add(1);
+            if !disclaims(no_response(&message), Code::SERVICE_UNAVAILABLE) {
+                let error = Response::error(Code::SERVICE_UNAVAILABLE, "no memory for the token");
+                self.answer(message.token(), &error);
+            }
+            return Ok(None);
+        };
+        Ok(self.request_of(message, back))
+    }
+
+    fn request_of<'m>(&mut self, message: Message<'m>, back: Return) -> Option<Incoming<'m>> {
         self.stats.requests_received = self.stats.requests_received.saturating_add(1);
         if !self.config.serves {
             self.refuse(&back, Code::NOT_IMPLEMENTED, "no server here");
@@ -221,7 +255,7 @@ impl<S: Storage> Connection<S> {
                 self.set_deadline(deadline);
                 Some(Incoming::Request { responder, message })
             }
-            Err(_) => {
+            Err(back) => {
                 self.stats.requests_refused = self.stats.requests_refused.saturating_add(1);
                 self.refuse(&back, Code::SERVICE_UNAVAILABLE, "too many requests in flight");
                 None
