@@ -1,9 +1,12 @@
 //! Requests of the peer, owned: what a handler gets.
 
 use crate::remote::Remote;
+use crate::response::Response;
 use bytes::Bytes;
 use coap_ws_core::message::uri::{self, ComposeError, Scheme};
-use coap_ws_core::message::{Code, ContentFormat, Message, OptionNumber, OwnedMessage};
+use coap_ws_core::message::{
+    Code, ContentFormat, Message, OptionNumber, OwnedMessage, conditions_hold,
+};
 use std::fmt;
 
 /// A request of the peer.
@@ -56,7 +59,7 @@ impl Request {
     }
 
     /// The arguments of the query.
-    pub fn queries(&self) -> impl Iterator<Item = &str> {
+    pub fn queries(&self) -> impl Iterator<Item = &str> + Clone {
         let values = self.view().options_of(OptionNumber::URI_QUERY);
         values.filter_map(|value| std::str::from_utf8(value).ok())
     }
@@ -111,6 +114,28 @@ impl Request {
     /// What the answer should be.
     pub fn accept(&self) -> Option<ContentFormat> {
         self.view().accept()
+    }
+
+    /// Judges If-Match and If-None-Match by the ETag of what is there now, `None` where nothing
+    /// is. To be asked before anything is done.
+    ///
+    /// # Errors
+    ///
+    /// The 4.12 that the request gets instead (RFC 7252 §5.10.8).
+    ///
+    /// ```no_run
+    /// use coap_ws_driver::{Request, Response};
+    /// use coap_ws_core::message::Code;
+    /// fn put(request: &Request, current: Option<&[u8]>) -> Result<Code, Response> {
+    ///     request.precondition(current)?;
+    ///     Ok(if current.is_some() { Code::CHANGED } else { Code::CREATED })
+    /// }
+    /// ```
+    pub fn precondition(&self, current: Option<&[u8]>) -> Result<(), Response> {
+        match conditions_hold(&self.view(), current) {
+            true => Ok(()),
+            false => Err(Response::error(Code::PRECONDITION_FAILED, "the condition is not met")),
+        }
     }
 
     /// The message as a view, for options that have no method here.

@@ -7,7 +7,8 @@ use crate::handler::Handler;
 use crate::remote::Remote;
 use crate::request::Request;
 use crate::response::{IntoResponse, Response};
-use coap_ws_core::message::{Code, ContentFormat};
+use bytes::Bytes;
+use coap_ws_core::message::{Code, ContentFormat, OptionNumber, knows_etag};
 use path::Pattern;
 use smallvec::SmallVec;
 use std::fmt;
@@ -55,7 +56,8 @@ type Call = Box<dyn Fn(Request) -> Answer + Send + Sync>;
 type Hook = Arc<dyn Fn(&Remote) + Send + Sync>;
 
 /// Paths and what answers them. `/.well-known/core` lists them by itself (RFC 7252 §7.2,
-/// RFC 6690).
+/// RFC 6690), all or those that its query names. A GET that knows the ETag of its answer gets
+/// 2.03 instead.
 ///
 /// A segment `{name}` matches any one segment, which [`Request::param`] gives.
 ///
@@ -148,7 +150,7 @@ impl Router {
 
     /// The document that `/.well-known/core` answers with (RFC 6690).
     pub fn links(&self) -> String {
-        discovery::document(&self.routes)
+        discovery::document(&self.routes, std::iter::empty())
     }
 
     fn route(&mut self, path: &str) -> &mut Route {
@@ -183,7 +185,7 @@ impl Router {
         };
         let method = request.method();
         match route.methods.iter().find(|(other, _)| *other == method) {
-            Some((_, call)) => call(request.with_params(params)),
+            Some((_, call)) => validated(call, request.with_params(params)),
             None => {
                 let text = format!("{} is not allowed here", method.name().unwrap_or("this"));
                 let response = Response::error(Code::METHOD_NOT_ALLOWED, text);
@@ -198,12 +200,36 @@ impl Router {
         }
         match request.accept() {
             None | Some(ContentFormat::LINK_FORMAT) => {
-                Response::content(self.links()).content_format(ContentFormat::LINK_FORMAT)
+                let links = discovery::document(&self.routes, request.queries());
+                Response::content(links).content_format(ContentFormat::LINK_FORMAT)
             }
             // Accept is critical (OPT-23).
             Some(_) => Response::error(Code::NOT_ACCEPTABLE, "link-format (40) is what there is"),
         }
     }
+}
+
+/// Calls a handler. Where the request knows the ETag of what it gets, 2.03 says so and the
+/// representation does not travel again (RFC 7252 §5.10.6.2; OPT-22).
+fn validated(call: &Call, request: Request) -> Answer {
+    if request.method() != Code::GET || request.view().option(OptionNumber::ETAG).is_none() {
+        return call(request);
+    }
+    let answer = call(request.clone());
+    Box::pin(async move {
+        let response = answer.await;
+        let known = |etag: &&Bytes| knows_etag(&request.view(), etag);
+        match response.option_value(OptionNumber::ETAG).filter(known) {
+            Some(etag) if response.code() == Code::CONTENT => {
+                let valid = Response::new(Code::VALID).etag(etag.clone());
+                match response.option_uint(OptionNumber::MAX_AGE) {
+                    Some(seconds) => valid.max_age(seconds),
+                    None => valid,
+                }
+            }
+            _ => response,
+        }
+    })
 }
 
 impl Handler for Router {

@@ -46,24 +46,6 @@ pub(super) enum Kept {
     Full,
 }
 
-/// The conditions of a request (RFC 7252 §5.10.8).
-#[derive(Clone, Debug, Default)]
-pub(super) struct Conditions<'r> {
-    /// One of these; an empty one is any.
-    pub(super) if_match: Vec<&'r [u8]>,
-    pub(super) if_none_match: bool,
-}
-
-impl Conditions<'_> {
-    /// Whether the request may be carried out.
-    pub(super) fn hold(&self, entry: Option<&Entry>) -> bool {
-        let matches =
-            |etag: &&[u8]| entry.is_some_and(|entry| etag.is_empty() || **etag == entry.etag);
-        (self.if_match.is_empty() || self.if_match.iter().any(matches))
-            && !(self.if_none_match && entry.is_some())
-    }
-}
-
 impl Keep {
     pub(super) fn put(&mut self, name: &str, entry: Entry) -> Kept {
         let size = name.len() + entry.payload.len();
@@ -98,7 +80,7 @@ impl Keep {
 
 #[cfg(test)]
 mod tests {
-    use super::{Conditions, Entry, Keep, Kept, MOST_BYTES, MOST_ENTRIES};
+    use super::{Entry, Keep, Kept, MOST_BYTES, MOST_ENTRIES};
 
     fn of(size: usize) -> Entry {
         Entry::new(&vec![0; size], None)

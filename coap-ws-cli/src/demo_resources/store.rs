@@ -1,8 +1,8 @@
 //! `/store/{name}`: a body for each name, with conditional requests.
 
-use super::keep::{Conditions, Entry, Keep, Kept, MOST_BYTES, MOST_ENTRIES};
+use super::keep::{Entry, Keep, Kept, MOST_BYTES, MOST_ENTRIES};
 use super::{not_acceptable, represent, shown};
-use coap_ws_tokio::core::message::{Code, ContentFormat, OptionNumber};
+use coap_ws_tokio::core::message::{Code, ContentFormat};
 use coap_ws_tokio::{Request, Response, Router};
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,8 +41,8 @@ fn get(store: &Shared, request: &Request) -> Response {
     let name = name(request);
     let store = lock(store);
     let entry = store.get(name);
-    if !conditions(request).hold(entry) {
-        return Response::new(Code::PRECONDITION_FAILED);
+    if let Err(refused) = request.precondition(etag(entry)) {
+        return refused;
     }
     let Some(entry) = entry else {
         let text = format!("nothing is stored as {}", shown(name));
@@ -53,11 +53,6 @@ fn get(store: &Shared, request: &Request) -> Response {
             Some(format) => format.to_string(),
             None => "something without a Content-Format".to_owned(),
         });
-    }
-    // What the client has already need not travel again (RFC 7252 §5.10.6.2).
-    let mut known = request.view().options_of(OptionNumber::ETAG);
-    if known.any(|etag| etag == entry.etag) {
-        return Response::new(Code::VALID).etag(entry.etag.clone());
     }
     let response = Response::content(entry.payload.clone()).etag(entry.etag.clone());
     match entry.format {
@@ -70,8 +65,8 @@ fn get(store: &Shared, request: &Request) -> Response {
 fn put(store: &Shared, request: &Request) -> Response {
     let name = name(request);
     let mut store = lock(store);
-    if !conditions(request).hold(store.get(name)) {
-        return Response::new(Code::PRECONDITION_FAILED);
+    if let Err(refused) = request.precondition(etag(store.get(name))) {
+        return refused;
     }
     let entry = Entry::new(&request.body(), request.format());
     let etag = entry.etag.clone();
@@ -95,8 +90,8 @@ fn put(store: &Shared, request: &Request) -> Response {
 fn delete(store: &Shared, request: &Request) -> Response {
     let name = name(request);
     let mut store = lock(store);
-    if !conditions(request).hold(store.get(name)) {
-        return Response::new(Code::PRECONDITION_FAILED);
+    if let Err(refused) = request.precondition(etag(store.get(name))) {
+        return refused;
     }
     store.remove(name);
     Response::new(Code::DELETED)
@@ -106,11 +101,8 @@ fn name(request: &Request) -> &str {
     request.param("name").unwrap_or_default()
 }
 
-fn conditions(request: &Request) -> Conditions<'_> {
-    Conditions {
-        if_match: request.view().options_of(OptionNumber::IF_MATCH).collect(),
-        if_none_match: request.view().option(OptionNumber::IF_NONE_MATCH).is_some(),
-    }
+fn etag(entry: Option<&Entry>) -> Option<&[u8]> {
+    entry.map(|entry| &entry.etag[..])
 }
 
 /// A segment of a path in a link.

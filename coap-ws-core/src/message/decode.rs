@@ -193,7 +193,10 @@ impl<'m> Message<'m> {
     }
 
     /// All values of an option, without those of a length that is not allowed.
-    pub fn options_of(&self, number: OptionNumber) -> impl Iterator<Item = &'m [u8]> + use<'m> {
+    pub fn options_of(
+        &self,
+        number: OptionNumber,
+    ) -> impl Iterator<Item = &'m [u8]> + Clone + use<'m> {
         self.options()
             .filter(move |option| option.number == number)
             .map(|option| option.value)

@@ -6,6 +6,7 @@
 
 mod check;
 mod code;
+mod condition;
 mod decode;
 mod draft;
 mod encode;
@@ -17,6 +18,7 @@ pub mod uri;
 pub(crate) use check::{DISCLAIM_ALL, disclaims, no_response};
 pub use check::{RequestFault, check_request, check_response};
 pub use code::{Code, Kind};
+pub use condition::{conditions_hold, knows_etag};
 pub(crate) use decode::decode_uint;
 pub use decode::{FormatError, FormatErrorKind, Message, OptionRef, Options};
 pub use draft::{Draft, MAX_DRAFT_OPTIONS, Request, Response, kind};
