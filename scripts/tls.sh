@@ -230,7 +230,7 @@ aiocoap_serves() {
 
 rm -rf "$logs"
 mkdir -p "$certs"
-need_deb openssl
+need_deb openssl ca-certificates
 venv
 coap_ws=${COAP_WS:-$target/release/coap-ws}
 if [ -z "${COAP_WS-}" ]; then cargo build --quiet --release -p coap-ws-cli </dev/null; fi

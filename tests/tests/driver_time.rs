@@ -295,3 +295,64 @@ async fn t95_what_does_not_end_within_the_grace_is_aborted() {
     serving.await.unwrap().unwrap();
     assert!(start.elapsed() < 5 * SECOND, "{:?}", start.elapsed());
 }
+
+/// A proxy in front of port 1 that cuts a connection after 60 s of silence, as nginx does.
+fn proxy_that_cuts_after_60_s(port: u16) {
+    use coap_ws_driver::Runtime as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, split};
+    let mut arrivals = driver_support::streams(port);
+    tokio::spawn(async move {
+        while let Some((near, _)) = arrivals.recv().await {
+            let server = ([127, 0, 0, 1], 1).into();
+            let far = Memory::connect(server).await.expect("the server is there");
+            let ((mut near_read, mut near_write), (mut far_read, mut far_write)) =
+                (split(near.0), split(far.0));
+            tokio::spawn(async move {
+                let (mut up, mut down) = ([0; 4096], [0; 4096]);
+                // Either direction keeps both alive.
+                loop {
+                    let passed = tokio::select! {
+                        n = near_read.read(&mut up) => match n {
+                            Ok(n @ 1..) => far_write.write_all(&up[..n]).await,
+                            _ => break,
+                        },
+                        n = far_read.read(&mut down) => match n {
+                            Ok(n @ 1..) => near_write.write_all(&down[..n]).await,
+                            _ => break,
+                        },
+                        () = sleep(60 * SECOND) => break,
+                    };
+                    passed.expect("both ends take what comes");
+                }
+            });
+        }
+    });
+}
+
+// T87, PING-09
+#[tokio::test(start_paused = true)]
+async fn t87_ten_idle_minutes_behind_a_proxy_that_cuts_after_one() {
+    let opened = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::clone(&opened);
+    let app = Router::new()
+        .on_connect(move |_| _ = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+        .get("/hello", async || "hi");
+    let server = Server::<Memory>::bind("localhost:1").await.unwrap();
+    tokio::spawn(server.serve(app).into_future());
+    proxy_that_cuts_after_60_s(2);
+
+    let kept = Client::<Memory>::connect("coap+ws://localhost:2").await.unwrap();
+    let mut config = config(Side::Initiator);
+    config.connection.keepalive_interval = None;
+    let silent = Client::<Memory>::builder().config(config);
+    let silent = silent.connect("coap+ws://localhost:2").await.unwrap();
+    let start = Instant::now();
+    let closed = silent.remote().await.unwrap().closed().await;
+    assert_eq!(closed.reason, CloseReason::Lost, "who sends no Ping is cut");
+    assert_eq!(start.elapsed().as_secs(), 60);
+
+    sleep(600 * SECOND).await;
+    assert!(!kept.remote().await.unwrap().is_closed());
+    assert_eq!(kept.get("/hello").send().await.unwrap().text().unwrap(), "hi");
+    assert_eq!(opened.load(std::sync::atomic::Ordering::Relaxed), 2, "on the same connection");
+}
