@@ -200,7 +200,8 @@ impl Limits {
 
     /// The most bytes of heap that a connection over [`Heap`](crate::Heap) holds: its tables
     /// at their limits and its queue at its bound, each while it moves into a larger place.
-    /// The message that is being handled belongs to the caller.
+    /// The message that is being handled belongs to the caller, and a configuration that is
+    /// shared to whoever shares it; one of its own comes on top.
     pub const fn bound(&self) -> usize {
         let slots = self
             .max_exchanges

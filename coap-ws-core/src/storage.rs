@@ -3,7 +3,8 @@
 //! The state machine sees two things: a table is a slice of slots that can be asked to grow,
 //! the output is bytes that can be asked to grow. So one machine runs on both.
 
-use crate::{exchange, observe, served};
+use crate::{Config, exchange, observe, served};
+use core::ops::Deref;
 
 /// A storage for a [`Connection`](crate::Connection): [`Heap`] or [`Fixed`].
 ///
@@ -19,6 +20,9 @@ pub trait Storage: sealed::Sealed {
     type Observers: Table<observe::Slot>;
     #[doc(hidden)]
     type Output: Buffer;
+    /// Where its configuration is.
+    #[doc(hidden)]
+    type Config: Deref<Target = Config> + From<Config>;
 }
 
 /// There is no room for more.
@@ -79,6 +83,26 @@ impl<const E: usize, const R: usize, const V: usize, const O: usize> Storage for
     type Requests = heapless::Vec<served::Slot, R>;
     type Observers = heapless::Vec<observe::Slot, V>;
     type Output = FixedBuffer<O>;
+    type Config = Inline;
+}
+
+/// A configuration within the connection.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Inline(Config);
+
+impl From<Config> for Inline {
+    fn from(config: Config) -> Inline {
+        Inline(config)
+    }
+}
+
+impl Deref for Inline {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.0
+    }
 }
 
 impl<T: Default, const N: usize> Table<T> for heapless::Vec<T, N> {
@@ -130,7 +154,8 @@ impl<const N: usize> Buffer for FixedBuffer<N> {
     fn release(&mut self) {}
 }
 
-/// Storage that grows with need and gives back what it does not need.
+/// Storage that grows with need and gives back what it does not need. Connections that are made
+/// from one `Arc` share their configuration.
 #[cfg(feature = "alloc")]
 #[derive(Debug)]
 pub enum Heap {}
@@ -138,7 +163,8 @@ pub enum Heap {}
 #[cfg(feature = "alloc")]
 mod heap {
     use super::{Buffer, Full, Heap, Storage, Table, sealed};
-    use crate::{exchange, observe, served};
+    use crate::{Config, exchange, observe, served};
+    use alloc::sync::Arc;
     use alloc::vec::Vec;
     use smallvec::{Array, SmallVec};
 
@@ -150,6 +176,7 @@ mod heap {
         type Requests = SmallVec<[served::Slot; 2]>;
         type Observers = SmallVec<[observe::Slot; 1]>;
         type Output = Vec<u8>;
+        type Config = Arc<Config>;
     }
 
     impl<A: Array> Table<A::Item> for SmallVec<A>

@@ -10,7 +10,7 @@ use crate::error::{Closed, ConnectError};
 use crate::handler::Handler;
 use crate::mailbox::{Command, Mailbox, lost};
 use crate::parked::Parked;
-use crate::remote::{OpenedInfo, Remote, RemoteEnds, RemoteInfo};
+use crate::remote::{OpenedInfo, Remote, RemoteInfo};
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{Timer, Transport};
@@ -43,7 +43,6 @@ pub struct Driver<T, C, H: Handler> {
     handler: H,
     mailbox: Arc<Mailbox>,
     remote: Remote,
-    ends: RemoteEnds,
     asks: Asks,
     answers: Answers<H::Future>,
     accept: Option<AcceptHook>,
@@ -73,7 +72,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     ) -> (Remote, Driver<T, C, H>) {
         let permits = engine.config().connection.limits.max_exchanges;
         let mailbox = Arc::new(Mailbox::new(permits));
-        let (remote, ends) = Remote::new(Arc::clone(&mailbox), info);
+        let remote = Remote::new(Arc::clone(&mailbox), info);
         let driver = Driver {
             engine,
             transport,
@@ -81,7 +80,6 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             handler,
             mailbox,
             remote: remote.clone(),
-            ends,
             asks: Asks::default(),
             answers: Answers::new(),
             accept: None,
@@ -215,11 +213,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         match event {
             Event::Opened(opened) => {
                 let (authority, head) = (opened.authority, opened.head);
-                // It is told once; there is nothing to replace.
-                let _ = self.remote.shared().opened.set(OpenedInfo { authority, head });
-                if let Some(opening) = self.ends.opening.take() {
-                    let _ = opening.send(Ok(()));
-                }
+                self.remote.shared().tell_opened(OpenedInfo { authority, head });
                 // A panic is told by the process' own hook; the connection lives (T78).
                 let told = || self.handler.connected(&self.remote);
                 let _ = catch_unwind(AssertUnwindSafe(told));
@@ -235,9 +229,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                     Some(broken) => ConnectError::of_stream(broken),
                     None => ConnectError::Opening(error),
                 };
-                if let Some(opening) = self.ends.opening.take() {
-                    let _ = opening.send(Err(Arc::new(error)));
-                }
+                self.remote.shared().tell_failed(error);
                 self.closed(lost());
             }
             Event::Settings(settings) => {
@@ -338,9 +330,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         // Before those who wait: they may ask again at once.
         self.remote.tell_closed(&closed);
         self.asks.close(&closed);
-        if let Some(ended) = self.ends.ended.take() {
-            let _ = ended.send(closed);
-        }
+        self.remote.shared().tell_ended();
     }
 }
 
@@ -381,6 +371,7 @@ impl<T, C, H: Handler> Drop for Driver<T, C, H> {
         self.remote.tell_closed(&lost());
         // Who waits is told whether the request had left.
         self.asks.close(&lost());
+        self.remote.shared().tell_ended();
         self.mailbox.forget();
     }
 }

@@ -35,6 +35,7 @@ mod server;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod transport;
+mod waiting;
 
 pub use accept::{AcceptHook, Upgrade};
 pub use client::{Client, ClientBuilder};

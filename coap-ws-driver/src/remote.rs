@@ -2,16 +2,14 @@
 
 use crate::engine::ReleaseNotice;
 use crate::error::{Closed, ConnectError, Error, PingFailure};
-use crate::mailbox::{Command, Mailbox, lost};
+use crate::mailbox::{Command, Mailbox};
 use crate::outgoing::{Outgoing, RequestBuilder, Via};
 use crate::policy::{Authority, Network, client_address};
 use crate::response::Response;
+use crate::waiting::Waiting;
 use coap_ws_core::PeerSettings;
 use coap_ws_core::message::Code;
 use coap_ws_core::message::uri::Uri;
-use futures_channel::oneshot;
-use futures_util::FutureExt;
-use futures_util::future::Shared;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -54,8 +52,10 @@ pub(crate) struct RemoteShared {
     info: RemoteInfo,
     pub(crate) opened: OnceLock<OpenedInfo>,
     pub(crate) settings: std::sync::Mutex<Option<PeerSettings>>,
-    opening: Shared<oneshot::Receiver<Result<(), Arc<ConnectError>>>>,
-    ended: Shared<oneshot::Receiver<Closed>>,
+    /// Why the opening handshake failed.
+    failed: OnceLock<Arc<ConnectError>>,
+    /// Who waits for the opening handshake or the end.
+    waiting: Waiting,
     /// What the peer's Release said.
     released: OnceLock<Box<ReleaseNotice>>,
     /// Who is told of its end besides those who wait.
@@ -78,28 +78,38 @@ pub(crate) struct OpenedInfo {
     pub(crate) head: Option<http::request::Parts>,
 }
 
-/// The task's ends of what a [`Remote`] waits for.
-pub(crate) struct RemoteEnds {
-    pub(crate) opening: Option<oneshot::Sender<Result<(), Arc<ConnectError>>>>,
-    pub(crate) ended: Option<oneshot::Sender<Closed>>,
+impl RemoteShared {
+    /// The opening handshake is done. Told once.
+    pub(crate) fn tell_opened(&self, opened: OpenedInfo) {
+        let _ = self.opened.set(opened);
+        self.waiting.wake();
+    }
+
+    /// The opening handshake has failed. Told once.
+    pub(crate) fn tell_failed(&self, error: ConnectError) {
+        let _ = self.failed.set(Arc::new(error));
+        self.waiting.wake();
+    }
+
+    /// The mailbox is closed, and everybody else has heard of it.
+    pub(crate) fn tell_ended(&self) {
+        self.waiting.wake();
+    }
 }
 
 impl Remote {
-    pub(crate) fn new(mailbox: Arc<Mailbox>, info: RemoteInfo) -> (Remote, RemoteEnds) {
-        let (opening_tx, opening) = oneshot::channel();
-        let (ended_tx, ended) = oneshot::channel();
+    pub(crate) fn new(mailbox: Arc<Mailbox>, info: RemoteInfo) -> Remote {
         let shared = RemoteShared {
             mailbox,
             info,
             opened: OnceLock::new(),
             settings: std::sync::Mutex::new(None),
-            opening: opening.shared(),
-            ended: ended.shared(),
+            failed: OnceLock::new(),
+            waiting: Waiting::default(),
             released: OnceLock::new(),
             watch: OnceLock::new(),
         };
-        let ends = RemoteEnds { opening: Some(opening_tx), ended: Some(ended_tx) };
-        (Remote { shared: Arc::new(shared) }, ends)
+        Remote { shared: Arc::new(shared) }
     }
 
     /// A GET of a URI reference: a path, or at the initiator also a whole URI.
@@ -229,8 +239,16 @@ impl Remote {
     ///
     /// Nothing is lost by dropping the future.
     pub async fn opened(&self) -> Result<(), Arc<ConnectError>> {
-        let lost = || Arc::new(ConnectError::Opening(crate::engine::OpeningError::Closed));
-        self.shared.opening.clone().await.unwrap_or_else(|_| Err(lost()))
+        let RemoteShared { opened, failed, mailbox, waiting, .. } = &*self.shared;
+        let outcome = || {
+            if opened.get().is_some() {
+                return Some(Ok(()));
+            }
+            let lost = || Arc::new(ConnectError::Opening(crate::engine::OpeningError::Closed));
+            let failed = failed.get().cloned();
+            failed.or_else(|| mailbox.closed().map(|_| lost())).map(Err)
+        };
+        waiting.until(outcome).await
     }
 
     /// Waits for the end of the connection, however it comes.
@@ -239,7 +257,7 @@ impl Remote {
     ///
     /// Nothing is lost by dropping the future.
     pub async fn closed(&self) -> Closed {
-        self.shared.ended.clone().await.unwrap_or_else(|_| lost())
+        self.shared.waiting.until(|| self.shared.mailbox.closed()).await
     }
 
     /// Whether the connection is over.
@@ -259,7 +277,8 @@ impl Remote {
     }
 
     /// The head of the opening handshake's request, at the end that accepted: headers, cookies,
-    /// credentials.
+    /// credentials. Without what the handshake itself has used up: `Upgrade`, `Connection` and
+    /// `Sec-WebSocket-*` are of no use any more.
     pub fn handshake(&self) -> Option<&http::request::Parts> {
         self.shared.opened.get()?.head.as_ref()
     }

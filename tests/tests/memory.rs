@@ -9,6 +9,7 @@ use coap_ws_core::{
 use coap_ws_tests::alloc::{Held, metered};
 use coap_ws_tests::node::{Small, Tiny};
 use meter::counted;
+use std::sync::Arc;
 
 const NOW: Instant = Instant::ZERO;
 
@@ -31,6 +32,8 @@ macro_rules! on {
 
 impl<A: Storage, B: Storage> Two<A, B> {
     fn new(client: Config, server: Config) -> Two<A, B> {
+        // The configuration may be shared, so it is not counted.
+        let (client, server) = (A::Config::from(client), B::Config::from(server));
         let (mut client_held, mut server_held) = (Held::default(), Held::default());
         let client = on!(client_held, Connection::new(client)).expect("it is right");
         let server = on!(server_held, Connection::new(server)).expect("it is right");
@@ -140,7 +143,8 @@ fn a_hundred_thousand_exchanges_leak_nothing() {
 /// A connection that is full in every way, and what that may cost.
 fn full(config: &Config) -> (Held, Connection<Heap>) {
     let mut held = Held::default();
-    let made = on!(held, Connection::<Heap>::new(config.clone()));
+    let config = Arc::new(config.clone());
+    let made = on!(held, Connection::<Heap>::new(Arc::clone(&config)));
     let mut c = made.expect("it is right");
     let csm = [0x00, 0xe1, 0x24, 0x00, 0x10, 0x00, 0x00];
     assert!(on!(held, c.handle_message(NOW, &csm)).is_ok());

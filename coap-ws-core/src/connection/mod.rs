@@ -73,7 +73,7 @@ pub use command::{ReleaseOptions, RequestOptions};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Connection<S: Storage> {
-    config: Config,
+    config: S::Config,
     now: Instant,
     phase: Phase,
     /// What the peer has said of itself, `None` before its first CSM.
@@ -137,10 +137,14 @@ impl<S: Storage> Connection<S> {
     /// A connection whose WebSocket opening handshake is done. Its first message, the CSM, is
     /// ready to be sent: neither side waits for the other's (RFC 8323 §3.3; CSM-01, CSM-02).
     ///
+    /// `config` is a [`Config`]; over [`Heap`](crate::Heap) also an `Arc` of one, which many
+    /// connections share.
+    ///
     /// # Errors
     ///
     /// [`ConfigError`] where values do not fit each other or the storage.
-    pub fn new(config: Config) -> Result<Connection<S>, ConfigError> {
+    pub fn new(config: impl Into<S::Config>) -> Result<Connection<S>, ConfigError> {
+        let config = config.into();
         config.check()?;
         let limits = &config.limits;
         let exchanges = sized(limits.max_exchanges, S::Exchanges::CAPACITY, "max_exchanges")?;
@@ -206,7 +210,7 @@ impl<S: Storage> Connection<S> {
     }
 
     /// Which end this is.
-    pub const fn side(&self) -> Side {
+    pub fn side(&self) -> Side {
         self.config.side
     }
 
@@ -216,7 +220,7 @@ impl<S: Storage> Connection<S> {
     }
 
     /// The configuration.
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 

@@ -5,6 +5,7 @@ use super::tap::TapSlot;
 use crate::gauge::FrameLimits;
 use crate::handshake::HandshakeLimits;
 use coap_ws_core::{Config, Rate, Side};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How an [`Engine`](super::Engine) behaves.
@@ -38,6 +39,56 @@ pub struct EngineConfig {
     pub ask: bool,
     /// Who listens in. Nobody.
     pub tap: TapSlot,
+}
+
+/// A configuration that any number of engines share: of ten thousand connections each holds two
+/// pointers. Made of an [`EngineConfig`]; cheap to clone.
+///
+/// ```
+/// use coap_ws_core::{Instant, Side};
+/// use coap_ws_driver::engine::{Engine, EngineConfig, SharedConfig};
+///
+/// let config = SharedConfig::from(EngineConfig::new(Side::Acceptor));
+/// let one = Engine::acceptor(Instant::ZERO, config.clone(), Default::default())?;
+/// let two = Engine::acceptor(Instant::ZERO, config, Default::default())?;
+/// assert!(std::ptr::eq(one.config(), two.config()));
+/// # Ok::<(), coap_ws_driver::engine::EngineError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SharedConfig {
+    engine: Arc<EngineConfig>,
+    connection: Arc<Config>,
+}
+
+impl From<EngineConfig> for SharedConfig {
+    fn from(config: EngineConfig) -> SharedConfig {
+        let connection = Arc::new(config.connection.clone());
+        SharedConfig { engine: Arc::new(config), connection }
+    }
+}
+
+impl std::ops::Deref for SharedConfig {
+    type Target = EngineConfig;
+
+    fn deref(&self) -> &EngineConfig {
+        &self.engine
+    }
+}
+
+impl SharedConfig {
+    /// The same for an engine of this side; of its own where it was meant for the other.
+    pub(super) fn of_side(self, side: Side) -> SharedConfig {
+        if self.connection.side == side {
+            return self;
+        }
+        let mut config = EngineConfig::clone(&self);
+        config.connection.side = side;
+        config.into()
+    }
+
+    pub(super) fn connection(&self) -> Arc<Config> {
+        Arc::clone(&self.connection)
+    }
 }
 
 impl EngineConfig {

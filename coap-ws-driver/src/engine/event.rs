@@ -64,7 +64,8 @@ pub struct Opened {
     /// What the initiator calls the acceptor: the default Uri-Host of its requests (WS-16).
     /// `None` at the initiator, which knows.
     pub authority: Option<Authority>,
-    /// The head of the initiator's request; `None` at the initiator.
+    /// The head of the initiator's request, without the fields that the handshake itself has used
+    /// up (`Upgrade`, `Connection`, `Sec-WebSocket-*`); `None` at the initiator.
     pub head: Option<http::request::Parts>,
 }
 

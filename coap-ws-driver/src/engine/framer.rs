@@ -16,7 +16,8 @@ use tungstenite::{Message, Utf8Bytes};
 pub(super) struct Framer {
     receiver: Receiver,
     gauge: Gauge,
-    context: Option<WebSocketContext>,
+    /// Boxed, so that an idle connection does not keep its place.
+    context: Option<Box<WebSocketContext>>,
     config: WebSocketConfig,
 }
 
@@ -141,7 +142,11 @@ impl Framer {
 
     /// Heap that the framer holds at most: a message in pieces, and one as a whole.
     pub(super) const fn bound(limits: &FrameLimits, max_send: usize) -> usize {
-        limits.max_message_size.saturating_mul(2).saturating_add(max_send).saturating_add(1024)
+        limits
+            .max_message_size
+            .saturating_mul(2)
+            .saturating_add(max_send)
+            .saturating_add(1024 + size_of::<WebSocketContext>())
     }
 }
 
@@ -152,7 +157,7 @@ const KEEP: usize = 16 * 1024;
 const READ_BUFFER: usize = 256;
 
 fn context(
-    place: &mut Option<WebSocketContext>,
+    place: &mut Option<Box<WebSocketContext>>,
     receiver: Receiver,
     config: WebSocketConfig,
 ) -> &mut WebSocketContext {
@@ -160,7 +165,7 @@ fn context(
         Receiver::Server => Role::Server,
         Receiver::Client => Role::Client,
     };
-    place.get_or_insert_with(|| WebSocketContext::new(role, Some(config)))
+    place.get_or_insert_with(|| Box::new(WebSocketContext::new(role, Some(config))))
 }
 
 /// Reads what is lent to the end; a message if there was one.

@@ -81,7 +81,7 @@ mod tap;
 mod time;
 mod transmit;
 
-pub use config::EngineConfig;
+pub use config::{EngineConfig, SharedConfig};
 pub use event::{
     AbortNotice, Event, MAX_ALTERNATIVES, MAX_DIAGNOSTIC, Opened, OpeningError, ReleaseNotice,
 };
@@ -111,7 +111,7 @@ const MAX_PONGS: usize = 1024;
 /// See the [module](self) for how to drive it. Any order of calls is right; `now` is clamped
 /// so that it never goes back.
 pub struct Engine {
-    config: EngineConfig,
+    config: SharedConfig,
     now: Instant,
     stage: Stage,
     /// From the end of the opening handshake on.
@@ -236,10 +236,11 @@ impl Engine {
     /// [`EngineError`] for a configuration or a header that cannot be used.
     pub fn initiator(
         now: Instant,
-        config: EngineConfig,
+        config: impl Into<SharedConfig>,
         host: &str,
         headers: &HeaderMap,
     ) -> Result<Engine, EngineError> {
+        let config = config.into();
         let opening = Opening::initiator(host, headers, config.handshake);
         Engine::new(now, config, Side::Initiator, opening.map_err(EngineError::Handshake)?)
     }
@@ -252,22 +253,23 @@ impl Engine {
     /// [`EngineError::Config`].
     pub fn acceptor(
         now: Instant,
-        config: EngineConfig,
+        config: impl Into<SharedConfig>,
         policy: Policy,
     ) -> Result<Engine, EngineError> {
+        let config = config.into();
         let opening = Opening::acceptor(policy, config.handshake);
         Engine::new(now, config, Side::Acceptor, opening)
     }
 
     fn new(
         now: Instant,
-        mut config: EngineConfig,
+        config: SharedConfig,
         side: Side,
         opening: Opening,
     ) -> Result<Engine, EngineError> {
-        config.connection.side = side;
+        let config = config.of_side(side);
         // Checked here, so that it cannot fail once the handshake is done.
-        Connection::<Heap>::new(config.connection.clone()).map_err(EngineError::Config)?;
+        Connection::<Heap>::new(config.connection()).map_err(EngineError::Config)?;
         let receiver = match side {
             Side::Initiator => Receiver::Client,
             Side::Acceptor => Receiver::Server,
@@ -297,7 +299,7 @@ impl Engine {
     }
 
     /// The configuration.
-    pub const fn config(&self) -> &EngineConfig {
+    pub fn config(&self) -> &EngineConfig {
         &self.config
     }
 

@@ -4,6 +4,7 @@ use super::event::{Event, Opened, OpeningError};
 use super::{Engine, Stage};
 use crate::handshake::{
     Accept, ClientHandshake, HandshakeError, HandshakeLimits, HeadReader, Refusal, decide,
+    left_over,
 };
 use crate::policy::Policy;
 use coap_ws_core::{Connection, Instant};
@@ -139,7 +140,8 @@ impl Engine {
         }
     }
 
-    fn accepted(&mut self, head: Parts, accept: &Accept) {
+    fn accepted(&mut self, mut head: Parts, accept: &Accept) {
+        head.headers = left_over(&head.headers);
         self.output.extend_from_slice(&accept.response_head());
         self.opened(Opened { authority: Some(accept.authority().clone()), head: Some(head) });
     }
@@ -164,7 +166,7 @@ impl Engine {
 
     fn opened(&mut self, opened: Opened) {
         // The configuration was checked when the engine was made.
-        let Ok(connection) = Connection::new(self.config.connection.clone()) else { return };
+        let Ok(connection) = Connection::new(self.config.connection()) else { return };
         let connection = self.connection.insert(connection);
         connection.handle_alive(self.now);
         self.stage = Stage::Open;

@@ -51,6 +51,7 @@ mod server;
 
 pub use client::ClientHandshake;
 pub use error::HandshakeError;
+pub(crate) use fields::left_over;
 pub use head::{HandshakeLimits, HeadReader, Progress};
 pub use head_error::{HeadError, Malformed, Smell};
 pub use parse::Head;

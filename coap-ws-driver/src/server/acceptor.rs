@@ -5,7 +5,7 @@ use super::open::{Open, Place};
 use crate::accept::AcceptHook;
 use crate::channel::Channel;
 use crate::driver::Driver;
-use crate::engine::{Engine, EngineConfig, EngineError, ReleaseNotice};
+use crate::engine::{Engine, EngineConfig, EngineError, ReleaseNotice, SharedConfig};
 use crate::handler::Handler;
 use crate::policy::{Bind, Policy};
 use crate::remote::RemoteInfo;
@@ -53,6 +53,8 @@ pub struct Acceptor<R, H> {
 
 struct Shared<H> {
     config: AcceptorConfig,
+    /// Of all connections.
+    engine: SharedConfig,
     handler: Arc<H>,
     open: Arc<Open>,
 }
@@ -87,7 +89,8 @@ where
         config.engine.connection.serves = handler.serves();
         config.engine.ask = config.accept.is_some();
         let open = Arc::new(Open::new(config.limits.clone()));
-        let shared = Shared { config, handler: Arc::new(handler), open };
+        let engine = SharedConfig::from(config.engine.clone());
+        let shared = Shared { config, engine, handler: Arc::new(handler), open };
         Acceptor { shared: Arc::new(shared), runtime: PhantomData }
     }
 
@@ -140,8 +143,8 @@ where
     }
 
     pub(super) fn check(&self) -> Result<(), EngineError> {
-        let AcceptorConfig { engine, policy, .. } = self.shared.config.clone();
-        Engine::acceptor(R::timer().now(), engine, policy).map(drop)
+        let policy = self.shared.config.policy.clone();
+        Engine::acceptor(R::timer().now(), self.shared.engine.clone(), policy).map(drop)
     }
 
     pub(super) fn plain_tcp(&self, stream: R::Stream, peer: SocketAddr, local: SocketAddr) {
@@ -222,7 +225,7 @@ where
         policy: Policy,
     ) -> Option<Driver<T, R::Timer, Arc<H>>> {
         let timer = R::timer();
-        let engine = Engine::acceptor(timer.now(), self.config.engine.clone(), policy);
+        let engine = Engine::acceptor(timer.now(), self.engine.clone(), policy);
         // The configuration was checked when the server started.
         let engine = engine.ok()?;
         let handler = Arc::clone(&self.handler);
