@@ -173,7 +173,8 @@ mod heap {
     impl Storage for Heap {
         const MAX_TOKEN_LENGTH: usize = 65_804;
         type Exchanges = SmallVec<[exchange::Slot; 2]>;
-        type Requests = SmallVec<[served::Slot; 2]>;
+        // One at a time is the rule: an answer that is ready goes before the next request is read.
+        type Requests = SmallVec<[served::Slot; 1]>;
         type Observers = SmallVec<[observe::Slot; 1]>;
         type Output = Vec<u8>;
         type Config = Arc<Config>;
