@@ -213,3 +213,24 @@ impl Slot {
         self.serial != 0 && self.state != State::Gone
     }
 }
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use crate::storage::{Heap, Storage};
+
+    // T71
+    #[test]
+    fn numbers_wrap_after_three_bytes() {
+        let mut observers = Observers::<<Heap as Storage>::Observers>::new(1);
+        let place = observers.vacancy().ok().unwrap_or(usize::MAX);
+        let id = observers.register(place, PeerToken::default());
+        observers.renumber(id, SEQUENCE_MASK - 1);
+        let mut numbers = [0; 4];
+        for number in &mut numbers {
+            *number = observers.next(id).map_or(u32::MAX, |(_, sequence)| sequence);
+            observers.notified(id);
+        }
+        assert_eq!(numbers, [SEQUENCE_MASK, 0, 1, 2]);
+    }
+}

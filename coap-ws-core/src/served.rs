@@ -170,6 +170,13 @@ impl<T: Table<Slot>> Served<T> {
         }
     }
 
+    /// Requests with this token that are not answered yet register no observer any more.
+    pub(crate) fn forget_registrations(&mut self, token: &PeerToken) {
+        for slot in self.table.slots_mut().iter_mut().filter(|slot| slot.token == *token) {
+            slot.register = false;
+        }
+    }
+
     /// A request whose time is up, to be answered by the core.
     pub(crate) fn due(&self, now: Instant) -> Option<RequestId> {
         if self.open == 0 {

@@ -104,7 +104,8 @@ impl<S: Storage> Connection<S> {
     /// use until the final response, or for `request_timeout` (OBS-10).
     ///
     /// Where it has not been handed out yet, it is not sent, and neither is this. Where it is
-    /// over already, nothing happens.
+    /// over already, nothing happens. Where either end has released the connection it is
+    /// cancelled only: no request may follow, and the end of the connection is the end of it.
     ///
     /// # Errors
     ///
@@ -116,7 +117,7 @@ impl<S: Storage> Connection<S> {
         request: &impl Encode,
     ) -> Result<(), SendError> {
         self.advance(now);
-        if !self.exchanges.is_observation(exchange) || !self.phase.is_live() {
+        if !self.exchanges.is_observation(exchange) || !self.phase.may_request() {
             self.cancel(now, exchange);
             return Ok(());
         }
@@ -147,6 +148,8 @@ impl<S: Storage> Connection<S> {
         if message.observe() == Some(DEREGISTER) {
             // Whatever the method: an entry is its token (OBS-08, OBS-09).
             self.observers.end(&back.token);
+            // Nor does one begin that is still being answered: nobody would end it.
+            self.served.forget_registrations(&back.token);
         }
         true
     }
