@@ -16,17 +16,17 @@ use std::task::{Context, Poll};
 /// The handlers of one connection that have not answered yet. Bounded by the core's
 /// `max_requests`, since each holds a responder.
 pub(crate) struct Answers<F> {
-    pending: FuturesUnordered<Abortable<Pending<F>>>,
+    pending: FuturesUnordered<Abortable<Pending<F, Responder>>>,
     handles: HashMap<RequestId, AbortHandle>,
     /// Answered, and refused for lack of room.
     waiting: VecDeque<(Responder, Response)>,
 }
 
-/// A handler's future with the right to answer.
-struct Pending<F> {
+/// A handler's future, and to whom its answer goes.
+pub(crate) struct Pending<F, R> {
     /// Boxed: futures of handlers need not be `Unpin`.
     future: Pin<Box<CatchUnwind<AssertUnwindSafe<F>>>>,
-    responder: Option<Responder>,
+    to: Option<R>,
 }
 
 impl<F: Future<Output = Response>> Answers<F> {
@@ -43,14 +43,10 @@ impl<F: Future<Output = Response>> Answers<F> {
         call: impl FnOnce() -> F,
     ) -> Option<(Responder, Response)> {
         let id = responder.id();
-        let Ok(future) = catch_unwind(AssertUnwindSafe(call)) else {
-            return Some((responder, panicked()));
+        let pending = match Pending::start(cx, responder, call) {
+            Ok(answer) => return Some(answer),
+            Err(pending) => pending,
         };
-        let future = Box::pin(AssertUnwindSafe(future).catch_unwind());
-        let mut pending = Pending { future, responder: Some(responder) };
-        if let Poll::Ready(answer) = Pin::new(&mut pending).poll(cx) {
-            return Some(answer);
-        }
         let (pending, handle) = futures_util::future::abortable(pending);
         self.handles.insert(id, handle);
         self.pending.push(pending);
@@ -100,14 +96,31 @@ impl<F: Future<Output = Response>> Answers<F> {
     }
 }
 
-impl<F: Future<Output = Response>> Future for Pending<F> {
-    type Output = (Responder, Response);
+impl<F: Future<Output = Response>, R: Unpin> Pending<F, R> {
+    /// Calls a handler and polls it once: its answer, or what is to be polled again.
+    pub(crate) fn start(
+        cx: &mut Context<'_>,
+        to: R,
+        call: impl FnOnce() -> F,
+    ) -> Result<(R, Response), Self> {
+        let Ok(future) = catch_unwind(AssertUnwindSafe(call)) else { return Ok((to, panicked())) };
+        let future = Box::pin(AssertUnwindSafe(future).catch_unwind());
+        let mut pending = Pending { future, to: Some(to) };
+        match Pin::new(&mut pending).poll(cx) {
+            Poll::Ready(answer) => Ok(answer),
+            Poll::Pending => Err(pending),
+        }
+    }
+}
+
+impl<F: Future<Output = Response>, R: Unpin> Future for Pending<F, R> {
+    type Output = (R, Response);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Poll::Ready(outcome) = self.future.poll_unpin(cx) else { return Poll::Pending };
         let response = outcome.unwrap_or_else(|_| panicked());
-        match self.responder.take() {
-            Some(responder) => Poll::Ready((responder, response)),
+        match self.to.take() {
+            Some(to) => Poll::Ready((to, response)),
             None => Poll::Pending,
         }
     }

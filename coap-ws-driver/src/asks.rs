@@ -3,7 +3,9 @@
 
 use crate::engine::Engine;
 use crate::error::{Closed, Error, ErrorKind, PingFailure};
+use crate::feed::Feed;
 use crate::mailbox::{Ask, Ticket};
+use crate::outgoing::Outgoing;
 use crate::permits::Permit;
 use crate::response::Response;
 use coap_ws_core::{
@@ -12,6 +14,7 @@ use coap_ws_core::{
 };
 use futures_channel::oneshot;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 type Reply = oneshot::Sender<Result<Response, Error>>;
@@ -21,6 +24,8 @@ pub(crate) struct Asks {
     /// Not sent yet: for lack of room, or of the peer's CSM.
     waiting: VecDeque<Waiting>,
     sent: HashMap<ExchangeId, Sending>,
+    /// Observations that nobody listens to any more, and whose server does not know it yet.
+    leaving: VecDeque<(ExchangeId, Watched)>,
     /// Requests that have no permit yet, and when they have waited too long.
     alarms: Vec<(Ticket, Instant, oneshot::Sender<()>)>,
     pings: Vec<(PingId, oneshot::Sender<Result<bool, PingFailure>>)>,
@@ -33,9 +38,18 @@ struct Waiting {
 
 struct Sending {
     ticket: Ticket,
-    reply: Reply,
+    /// `None` once an observation has its first answer.
+    reply: Option<Reply>,
+    watched: Option<Watched>,
     /// Given back with the exchange.
     _permit: Permit,
+}
+
+/// An observation of ours.
+struct Watched {
+    feed: Arc<Feed>,
+    /// What registered it: deregistering repeats it (OBS-07).
+    request: Outgoing,
 }
 
 impl Asks {
@@ -60,13 +74,13 @@ impl Asks {
 
     /// Whether anything waits to be sent.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || !self.leaving.is_empty()
     }
 
     /// Sends what can be sent, in order; whether anything moved. A request that waits for the
     /// peer's CSM does not hold up smaller ones.
     pub(crate) fn retry(&mut self, engine: &mut Engine, now: Instant) -> bool {
-        let mut moved = false;
+        let mut moved = self.leave(engine, now);
         let mut index = 0;
         while let Some(waiting) = self.waiting.get(index) {
             if !may_ask(engine) {
@@ -78,16 +92,12 @@ impl Asks {
                 index = index.saturating_add(1);
                 continue;
             }
-            let options = match left {
-                Some(left) => RequestOptions::default().timeout(left),
-                None => RequestOptions::default(),
-            };
+            let mut options = RequestOptions::default();
+            (options.timeout, options.observe) = (left, waiting.ask.feed.is_some());
             match engine.request(now, &waiting.ask.message, options) {
                 Ok(exchange) => {
                     if let Some(Waiting { ask, .. }) = self.waiting.remove(index) {
-                        let Ask { ticket, reply, permit, .. } = ask;
-                        let sending = Sending { ticket, reply, _permit: permit };
-                        self.sent.insert(exchange, sending);
+                        self.sent.insert(exchange, Sending::of(ask));
                     }
                 }
                 Err(SendError::AwaitingSettings) => {
@@ -112,10 +122,33 @@ impl Asks {
         self.waiting.retain(|waiting| waiting.ask.ticket != ticket);
         self.take_alarm(ticket);
         let found = self.sent.iter().find(|(_, sending)| sending.ticket == ticket);
-        if let Some(exchange) = found.map(|(exchange, _)| *exchange) {
-            self.sent.remove(&exchange);
-            engine.cancel(now, exchange);
+        let Some(exchange) = found.map(|(exchange, _)| *exchange) else { return };
+        match self.sent.remove(&exchange).and_then(|sending| sending.watched) {
+            Some(watched) => {
+                self.leaving.push_back((exchange, watched));
+                self.leave(engine, now);
+            }
+            None => _ = engine.cancel(now, exchange),
         }
+    }
+
+    /// Deregisters observations that were dropped, as far as there is room (OBS-06); whether
+    /// anything moved. As many wait as there are exchanges: each has its place in the core.
+    fn leave(&mut self, engine: &mut Engine, now: Instant) -> bool {
+        let mut moved = false;
+        while let Some((exchange, watched)) = self.leaving.front()
+            && may_ask(engine)
+        {
+            match engine.deregister(now, *exchange, &watched.request) {
+                Err(SendError::NoRoom | SendError::AwaitingSettings) => break,
+                Ok(()) => {}
+                // The peer takes less than it did: then silence has to do.
+                Err(_) => _ = engine.cancel(now, *exchange),
+            }
+            self.leaving.pop_front();
+            moved = true;
+        }
+        moved
     }
 
     pub(crate) fn ping(
@@ -137,6 +170,20 @@ impl Asks {
         self.end(exchange, Ok(response));
     }
 
+    /// A response has come behind which others follow.
+    pub(crate) fn notified(&mut self, exchange: ExchangeId, response: Response) {
+        let Some(sending) = self.sent.get_mut(&exchange) else { return };
+        let Some(Watched { feed, .. }) = &sending.watched else { return };
+        match sending.reply.take() {
+            Some(reply) => {
+                feed.begin();
+                // Where nobody waits any more, it is being cancelled.
+                let _ = reply.send(Ok(response));
+            }
+            None => feed.push(response),
+        }
+    }
+
     pub(crate) fn unusable(&mut self, exchange: ExchangeId, error: ResponseError) {
         self.end(exchange, Err(Error::new(ErrorKind::Unusable(error), Sent::Maybe)));
     }
@@ -153,8 +200,7 @@ impl Asks {
 
     fn end(&mut self, exchange: ExchangeId, outcome: Result<Response, Error>) {
         if let Some(sending) = self.sent.remove(&exchange) {
-            // Where nobody waits any more, nobody is told.
-            let _ = sending.reply.send(outcome);
+            sending.end(outcome);
         }
     }
 
@@ -201,10 +247,28 @@ impl Asks {
         }
         // The core has ended its exchanges before; this is for a connection without a core.
         for (_, sending) in self.sent.drain() {
-            let _ = sending.reply.send(Err(Error::new(kind(), Sent::Maybe)));
+            sending.end(Err(Error::new(kind(), Sent::Maybe)));
         }
+        self.leaving.clear();
         for (_, reply) in self.pings.drain(..) {
             let _ = reply.send(Err(PingFailure::Closed(closed.clone())));
+        }
+    }
+}
+
+impl Sending {
+    fn of(ask: Ask) -> Sending {
+        let Ask { ticket, message, reply, permit, feed, .. } = ask;
+        let watched = feed.map(|feed| Watched { feed, request: message.without_etags() });
+        Sending { ticket, reply: Some(reply), watched, _permit: permit }
+    }
+
+    /// Where nobody waits any more, nobody is told.
+    fn end(self, outcome: Result<Response, Error>) {
+        match (self.reply, self.watched) {
+            (Some(reply), _) => _ = reply.send(outcome),
+            (None, Some(watched)) => watched.feed.end(outcome),
+            (None, None) => {}
         }
     }
 }

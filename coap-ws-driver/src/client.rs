@@ -5,6 +5,7 @@ use crate::endpoint::{Endpoint, Shared, Target};
 use crate::engine::EngineConfig;
 use crate::error::{ConnectError, Error, ErrorKind, PingFailure};
 use crate::handler::{Handler, NoHandler};
+use crate::observation::ObserveBuilder;
 use crate::outgoing::{RequestBuilder, Via};
 use crate::proxy::Proxy;
 use crate::remote::{Remote, RemoteInfo};
@@ -79,6 +80,13 @@ impl<R: Runtime> Client<R> {
     /// A DELETE.
     pub fn delete(&self, reference: &str) -> RequestBuilder {
         self.request(Code::DELETE, reference)
+    }
+
+    /// A GET that wants to be told of changes too (RFC 7641); awaiting it registers.
+    ///
+    /// The observation keeps the connection, as a clone of the client does.
+    pub fn observe(&self, reference: &str) -> ObserveBuilder {
+        self.get(reference).observe()
     }
 
     /// A request of any method.

@@ -1,6 +1,7 @@
 //! One future that moves bytes, time and events of one connection.
 
 mod io;
+mod notifying;
 
 use crate::accept::{AcceptHook, Verdict};
 use crate::answers::Answers;
@@ -14,6 +15,7 @@ use crate::remote::{OpenedInfo, Remote, RemoteInfo};
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{Timer, Transport};
+use crate::watches::Watches;
 use coap_ws_core::message::{Code, OwnedMessage};
 use coap_ws_core::{Connection, Instant, RefusedWhy, ReleaseOptions, Responder, SendError};
 use std::cell::Cell;
@@ -45,6 +47,7 @@ pub struct Driver<T, C, H: Handler> {
     remote: Remote,
     asks: Asks,
     answers: Answers<H::Future>,
+    watches: Watches<H::Future>,
     accept: Option<AcceptHook>,
     /// What the application is to say about the peer.
     verdict: Option<Verdict>,
@@ -82,6 +85,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             remote: remote.clone(),
             asks: Asks::default(),
             answers: Answers::new(),
+            watches: Watches::new(),
             accept: None,
             verdict: None,
             parked: Parked::default(),
@@ -124,16 +128,27 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             self.start(cx, responder, message);
             moved = true;
         }
+        moved |= self.notify(cx);
         while let Some(event) = self.engine.poll_event() {
             moved = true;
             self.event(cx, event);
             self.retry();
         }
-        if self.engine.is_ending() && !(self.answers.is_empty() && self.parked.is_empty()) {
+        if self.engine.is_ending() {
+            self.drop_handlers();
+        }
+        moved
+    }
+
+    /// Nobody will hear their answers.
+    fn drop_handlers(&mut self) {
+        if !(self.answers.is_empty() && self.parked.is_empty()) {
             self.parked.clear();
             self.answers.clear();
         }
-        moved
+        if !self.watches.is_empty() {
+            self.watches.clear();
+        }
     }
 
     /// Sends requests that have waited for something; whether anything moved.
@@ -246,8 +261,11 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                     self.start(cx, responder, message);
                 }
             }
-            Event::Response { exchange, message } => {
+            Event::Response { exchange, message, last: true } => {
                 self.asks.answered(exchange, Response::received(&message));
+            }
+            Event::Response { exchange, message, last: false } => {
+                self.asks.notified(exchange, Response::received(&message));
             }
             Event::Unusable { exchange, error } => self.asks.unusable(exchange, error),
             Event::Pong { ping, custody } => self.asks.pong(ping, custody),
@@ -271,7 +289,10 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             Core::Expired(id) => {
                 self.parked.expire(id);
                 self.answers.expire(id);
+                self.watches.take_asked(id);
             }
+            Core::NotificationDue(observer) => self.watches.now_due(observer),
+            Core::ObserverGone(observer) => self.watches.end(observer),
             Core::PingFailed { ping, error } => self.asks.ping_failed(ping, error, diagnostic),
             Core::Closed(reason) => {
                 let diagnostic = self.diagnostic.take();
@@ -285,6 +306,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     /// Calls the handler of a request.
     fn start(&mut self, cx: &mut Context<'_>, responder: Responder, message: OwnedMessage) {
         let request = Request::new(message, self.remote.clone());
+        self.before_handler(&responder, &request);
         let call = || self.handler.call(request);
         if let Some((responder, response)) = self.answers.start(cx, responder, call) {
             self.respond(responder, response);
@@ -301,8 +323,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
 
     /// Gives an answer to the connection; false where it has to wait for room.
     fn respond(&mut self, responder: Responder, response: Response) -> bool {
-        let now = self.timer.now();
-        let Err(refused) = self.engine.respond(now, responder, &response) else { return true };
+        let Err(refused) = self.hand_over(responder, &response) else { return true };
         let (code, text) = match refused.why {
             RefusedWhy::NoRoom => {
                 self.answers.keep(refused.responder, response);
@@ -313,7 +334,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             RefusedWhy::TooLarge { .. } => (Code::INTERNAL_SERVER_ERROR, refused.to_string()),
             _ => (Code::INTERNAL_SERVER_ERROR, "the response cannot be encoded".to_owned()),
         };
-        let error = Response::error(code, text);
+        let (now, error) = (self.timer.now(), Response::error(code, text));
         if let Err(refused) = self.engine.respond(now, refused.responder, &error)
             && refused.why == RefusedWhy::NoRoom
         {
@@ -324,8 +345,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     }
 
     fn closed(&mut self, closed: Closed) {
-        self.parked.clear();
-        self.answers.clear();
+        self.drop_handlers();
         self.mailbox.close(closed.clone());
         // Before those who wait: they may ask again at once.
         self.remote.tell_closed(&closed);

@@ -104,6 +104,14 @@ impl Error {
         matches!(kind, ErrorKind::Closed(_) | ErrorKind::Send(SendError::Releasing))
     }
 
+    /// Whether an observation that ends by it may go on by another connection.
+    pub(crate) const fn is_loss(&self) -> bool {
+        let kind = &self.kind;
+        self.is_of_the_end()
+            || matches!(kind, ErrorKind::Connect(_) | ErrorKind::HeldOff { .. })
+            || matches!(kind, ErrorKind::Full(_) | ErrorKind::Timeout)
+    }
+
     pub(crate) fn failed(error: RequestError, sent: Sent, diagnostic: Option<&str>) -> Error {
         let kind = match error {
             RequestError::Closed(reason) => {

@@ -1,5 +1,6 @@
 //! Who answers the peer's requests.
 
+use crate::notifier::Notifier;
 use crate::remote::Remote;
 use crate::request::Request;
 use crate::response::Response;
@@ -20,6 +21,15 @@ pub trait Handler {
     /// Starts to answer a request.
     fn call(&self, request: Request) -> Self::Future;
 
+    /// Who tells of changes of what a request asks for; `None` where it cannot be observed
+    /// (RFC 7641 §4). Asked of GET and FETCH that register an observer, before
+    /// [`call`](Handler::call); where that succeeds there is one more observer, for whom `call`
+    /// is made again, with the same request, whenever the notifier says so.
+    fn notifier(&self, request: &Request) -> Option<Notifier> {
+        let _ = request;
+        None
+    }
+
     /// A connection is open. The place to keep the remote of a client that connects, in order
     /// to ask it later.
     fn connected(&self, remote: &Remote) {
@@ -38,6 +48,10 @@ impl<H: Handler + ?Sized> Handler for Arc<H> {
 
     fn call(&self, request: Request) -> H::Future {
         H::call(self, request)
+    }
+
+    fn notifier(&self, request: &Request) -> Option<Notifier> {
+        H::notifier(self, request)
     }
 
     fn connected(&self, remote: &Remote) {

@@ -16,10 +16,13 @@ mod driver;
 mod endpoint;
 pub mod engine;
 mod error;
+mod feed;
 pub mod gauge;
 mod handler;
 pub mod handshake;
 mod mailbox;
+mod notifier;
+mod observation;
 mod options;
 mod outgoing;
 mod parked;
@@ -36,6 +39,7 @@ mod server;
 pub mod tls;
 mod transport;
 mod waiting;
+mod watches;
 
 pub use accept::{AcceptHook, Upgrade};
 pub use client::{Client, ClientBuilder};
@@ -44,12 +48,14 @@ pub use driver::{Driver, READ_CHUNK};
 pub use endpoint::Endpoint;
 pub use error::{Closed, ConnectError, Error, ErrorKind, PingFailure};
 pub use handler::{Handler, NoHandler};
+pub use notifier::Notifier;
+pub use observation::{Observation, ObserveBuilder};
 pub use outgoing::RequestBuilder;
 pub use proxy::{Proxy, ProxyError, ProxyParseError};
 pub use remote::{Remote, RemoteInfo};
 pub use request::Request;
 pub use response::{ErrorResponse, IntoResponse, NotText, Response};
-pub use router::{Answer, RouteHandler, Router};
+pub use router::{Answer, IntoObservable, Observable, RouteHandler, Router};
 pub use runtime::Runtime;
 pub use server::{
     Acceptor, AcceptorConfig, DEFAULT_PORT, DEFAULT_SECURE_PORT, Serve, Server, ServerLimits,

@@ -5,6 +5,7 @@
 
 use crate::engine::ReleaseNotice;
 use crate::error::{Closed, Error, ErrorKind, PingFailure};
+use crate::feed::Feed;
 use crate::outgoing::Outgoing;
 use crate::permits::{Permit, Permits};
 use crate::response::Response;
@@ -48,12 +49,16 @@ pub(crate) struct Ask {
     pub(crate) reply: oneshot::Sender<Result<Response, Error>>,
     /// Given back when the exchange is over.
     pub(crate) permit: Permit,
+    /// Where notifications go, if it is to observe.
+    pub(crate) feed: Option<Arc<Feed>>,
 }
 
 pub(crate) struct Mailbox {
     state: Mutex<State>,
     /// Whether something waits in the inbox.
     posted: AtomicBool,
+    /// Whether something that may be observed here has changed.
+    stirred: AtomicBool,
     waker: AtomicWaker,
     tickets: AtomicU64,
     permits: Arc<Permits>,
@@ -75,6 +80,7 @@ impl Mailbox {
         Mailbox {
             state: Mutex::default(),
             posted: AtomicBool::new(false),
+            stirred: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             tickets: AtomicU64::new(1),
             permits: Permits::new(permits),
@@ -88,9 +94,39 @@ impl Mailbox {
         message: Outgoing,
         timeout: Option<Duration>,
     ) -> Result<Response, Error> {
-        let refused = |closed| Error::unsent(ErrorKind::Closed(closed));
+        let (mut guard, ticket) = self.guard();
+        let answer = self.ask(&mut guard, ticket, message, timeout, None).await;
+        guard.ticket = None;
+        answer
+    }
+
+    /// Registers an observation and waits for what comes of it. Dropping the future ends it, and
+    /// so does dropping what it gives.
+    pub(crate) async fn observe(
+        self: Arc<Self>,
+        message: Outgoing,
+        timeout: Option<Duration>,
+        feed: Arc<Feed>,
+    ) -> Result<(Response, CancelOnDrop), Error> {
+        let (mut guard, ticket) = self.guard();
+        let answer = self.ask(&mut guard, ticket, message, timeout, Some(feed)).await;
+        answer.map(|response| (response, guard))
+    }
+
+    fn guard(self: &Arc<Self>) -> (CancelOnDrop, Ticket) {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
-        let mut guard = CancelOnDrop { mailbox: &self, ticket: None };
+        (CancelOnDrop { mailbox: Arc::clone(self), ticket: None }, ticket)
+    }
+
+    async fn ask(
+        &self,
+        guard: &mut CancelOnDrop,
+        ticket: Ticket,
+        message: Outgoing,
+        timeout: Option<Duration>,
+        feed: Option<Arc<Feed>>,
+    ) -> Result<Response, Error> {
+        let refused = |closed| Error::unsent(ErrorKind::Closed(closed));
         let permit = match (self.permits.try_acquire(), timeout) {
             (None, Some(after)) => {
                 let (reply, alarm) = oneshot::channel();
@@ -107,12 +143,10 @@ impl Mailbox {
         };
         let Some(permit) = permit else { return Err(self.gone()) };
         let (reply, answer) = oneshot::channel();
-        let ask = Box::new(Ask { ticket, message, timeout, reply, permit });
+        let ask = Box::new(Ask { ticket, message, timeout, reply, permit, feed });
         self.post(Command::Request(ask)).map_err(refused)?;
         guard.ticket = Some(ticket);
-        let answer = answer.await;
-        guard.ticket = None;
-        answer.unwrap_or_else(|_| Err(self.gone()))
+        answer.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
     /// Sends a Ping and waits for its Pong: whether that states custody.
@@ -145,6 +179,19 @@ impl Mailbox {
             return Vec::new();
         }
         mem::take(&mut self.lock().inbox)
+    }
+
+    /// Something that may be observed here has changed: the task looks what. However often that
+    /// is said before it does, it is woken once.
+    pub(crate) fn stir(&self) {
+        if !self.stirred.swap(true, Ordering::AcqRel) {
+            self.waker.wake();
+        }
+    }
+
+    /// Whether something has changed since the last call.
+    pub(crate) fn take_stir(&self) -> bool {
+        self.stirred.load(Ordering::Relaxed) && self.stirred.swap(false, Ordering::AcqRel)
     }
 
     /// Whose task is to be woken by commands.
@@ -191,12 +238,13 @@ pub(crate) fn lost() -> Closed {
     Closed { reason: coap_ws_core::CloseReason::Lost, diagnostic: None }
 }
 
-struct CancelOnDrop<'m> {
-    mailbox: &'m Mailbox,
+/// Ends a request or an observation that nobody waits for any more.
+pub(crate) struct CancelOnDrop {
+    mailbox: Arc<Mailbox>,
     ticket: Option<Ticket>,
 }
 
-impl Drop for CancelOnDrop<'_> {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
             // Where the connection is over, so is the request.

@@ -2,6 +2,7 @@
 
 use crate::endpoint::Target;
 use crate::error::{Error, ErrorKind};
+use crate::observation::ObserveBuilder;
 use crate::options::Options;
 use crate::remote::Remote;
 use crate::response::Response;
@@ -19,6 +20,14 @@ pub(crate) struct Outgoing {
     code: Code,
     options: Options,
     payload: Bytes,
+}
+
+impl Outgoing {
+    /// What repeats a registration (RFC 7641 §3.6; OBS-07).
+    pub(crate) fn without_etags(mut self) -> Outgoing {
+        self.options.remove(OptionNumber::ETAG);
+        self
+    }
 }
 
 impl fmt::Debug for Outgoing {
@@ -130,6 +139,18 @@ impl RequestBuilder {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
+    }
+
+    /// Wants to be told of changes too (RFC 7641): a GET, or a FETCH (RFC 8132 §2.4).
+    pub fn observe(self) -> ObserveBuilder {
+        ObserveBuilder::new(self)
+    }
+
+    pub(crate) fn into_parts(self) -> Result<(Via, Outgoing, Option<Duration>), Error> {
+        match self.fault {
+            Some(fault) => Err(Error::unsent(fault)),
+            None => Ok((self.via, self.message, self.timeout)),
+        }
     }
 
     /// The message as it will be sent, but for its token: for tools that show or measure it.

@@ -3,6 +3,7 @@
 use crate::engine::ReleaseNotice;
 use crate::error::{Closed, ConnectError, Error, PingFailure};
 use crate::mailbox::{Command, Mailbox};
+use crate::observation::ObserveBuilder;
 use crate::outgoing::{Outgoing, RequestBuilder, Via};
 use crate::policy::{Authority, Network, client_address};
 use crate::response::Response;
@@ -130,6 +131,11 @@ impl Remote {
     /// A DELETE.
     pub fn delete(&self, reference: &str) -> RequestBuilder {
         self.request(Code::DELETE, reference)
+    }
+
+    /// A GET that wants to be told of changes too (RFC 7641); awaiting it registers.
+    pub fn observe(&self, reference: &str) -> ObserveBuilder {
+        self.get(reference).observe()
     }
 
     /// A request of any method.

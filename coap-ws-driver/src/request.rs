@@ -26,6 +26,16 @@ impl Request {
         Request { params, ..self }
     }
 
+    /// The same for keeping: no buffer that others share is kept alive by it.
+    pub(crate) fn detached(&self) -> Request {
+        Request { message: self.message.detach(), ..self.clone() }
+    }
+
+    /// How many bytes its message has.
+    pub(crate) fn size(&self) -> usize {
+        self.view().as_bytes().len()
+    }
+
     /// The method.
     pub fn method(&self) -> Code {
         self.view().code()

@@ -7,6 +7,7 @@ use coap_ws_core::message::{
 };
 use std::convert::Infallible;
 use std::fmt;
+use std::time::Duration;
 
 /// A response: any class, errors too.
 ///
@@ -93,6 +94,14 @@ impl Response {
     /// The Content-Format, `None` where the sender did not say.
     pub fn format(&self) -> Option<ContentFormat> {
         self.options.content_format()
+    }
+
+    /// How long it may be taken for how things are, from when it came: its Max-Age, 60 s where
+    /// it says none (RFC 7252 §5.10.5, RFC 7641 §3.3.1).
+    pub fn fresh_for(&self) -> Duration {
+        const DEFAULT_MAX_AGE: u32 = 60;
+        let seconds = self.options.uint(OptionNumber::MAX_AGE).unwrap_or(DEFAULT_MAX_AGE);
+        Duration::from_secs(u64::from(seconds))
     }
 
     /// The first value of an option.

@@ -1,9 +1,13 @@
 //! A small router of async handlers.
 
 mod discovery;
+mod observable;
 mod path;
 
+pub use observable::{IntoObservable, Observable};
+
 use crate::handler::Handler;
+use crate::notifier::Notifier;
 use crate::remote::Remote;
 use crate::request::Request;
 use crate::response::{IntoResponse, Response};
@@ -78,6 +82,8 @@ pub struct Router {
 struct Route {
     pattern: Pattern,
     methods: Vec<(Code, Call)>,
+    /// Who tells of its changes, where it can be observed.
+    notifier: Option<Notifier>,
     attributes: Vec<(&'static str, String)>,
     listed: bool,
 }
@@ -125,6 +131,21 @@ impl Router {
         self
     }
 
+    /// Lets a path be observed (RFC 7641): by an [`Observable`], or by a [`Notifier`] for what
+    /// answers its GET or FETCH already.
+    ///
+    /// All that a place `{name}` stands for have the notifier in common.
+    #[must_use]
+    pub fn observable<Args>(mut self, path: &str, resource: impl IntoObservable<Args>) -> Router {
+        let (notifier, get) = resource.into_observable();
+        let route = self.route(path);
+        route.notifier = Some(notifier);
+        if let Some(call) = get {
+            route.methods.push((Code::GET, call));
+        }
+        self
+    }
+
     /// Says something of a path in `/.well-known/core`: `title`, `rt`, `if`, `ct`
     /// (RFC 6690 §3, RFC 7252 §7.2.1).
     #[must_use]
@@ -158,7 +179,8 @@ impl Router {
         let index = self.routes.iter().position(|route| route.pattern == pattern);
         let index = index.unwrap_or_else(|| {
             let (methods, attributes) = (Vec::new(), Vec::new());
-            self.routes.push(Route { pattern, methods, attributes, listed: true });
+            let route = Route { pattern, methods, notifier: None, attributes, listed: true };
+            self.routes.push(route);
             self.routes.len().saturating_sub(1)
         });
         &mut self.routes[index]
@@ -237,6 +259,11 @@ impl Handler for Router {
 
     fn call(&self, request: Request) -> Answer {
         self.answer(request)
+    }
+
+    fn notifier(&self, request: &Request) -> Option<Notifier> {
+        let segments: SmallVec<[&str; 8]> = request.segments().collect();
+        self.find(&segments).and_then(|(route, _)| route.notifier.clone())
     }
 
     fn connected(&self, remote: &Remote) {

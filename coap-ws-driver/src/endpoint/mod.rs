@@ -6,6 +6,7 @@ mod shared;
 mod table;
 mod target;
 
+pub(crate) use lease::Lease;
 pub(crate) use shared::Shared;
 pub(crate) use target::Target;
 

@@ -164,6 +164,10 @@ impl Shared {
         self.dial.now()
     }
 
+    pub(super) async fn sleep(&self, wait: Duration) {
+        self.dial.sleep(wait).await;
+    }
+
     pub(super) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -33,7 +33,7 @@ impl Target {
         message: Outgoing,
         timeout: Option<Duration>,
     ) -> Result<Response, Error> {
-        let until = timeout.map(|timeout| self.shared.now().saturating_add(timeout));
+        let until = self.until(timeout);
         let first = self.lease(until).await?;
         match first.remote().send(message.clone(), self.left(until)).await {
             // The connection ended or was released between being looked at and being used: the
@@ -52,7 +52,16 @@ impl Target {
         self.shared.lease(&self.key, &self.whereto, until).await
     }
 
-    fn left(&self, until: Option<Instant>) -> Option<Duration> {
+    /// When a request with this timeout must have its answer.
+    pub(crate) fn until(&self, timeout: Option<Duration>) -> Option<Instant> {
+        timeout.map(|timeout| self.shared.now().saturating_add(timeout))
+    }
+
+    pub(crate) async fn sleep(&self, wait: Duration) {
+        self.shared.sleep(wait).await;
+    }
+
+    pub(crate) fn left(&self, until: Option<Instant>) -> Option<Duration> {
         until.map(|until| until.saturating_since(self.shared.now()))
     }
 

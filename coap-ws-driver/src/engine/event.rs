@@ -29,12 +29,15 @@ pub enum Event {
         /// The request.
         message: OwnedMessage,
     },
-    /// An answer to a request of ours, which is over with it.
+    /// An answer to a request of ours.
     Response {
         /// Which request.
         exchange: ExchangeId,
         /// The response.
         message: OwnedMessage,
+        /// Whether the request is over with it; not so for the notifications of an observation
+        /// (RFC 7641 §3.2).
+        last: bool,
     },
     /// An answer that may not be used; the request is over with it.
     Unusable {
@@ -173,8 +176,8 @@ impl Event {
             Incoming::Request { responder, message } => {
                 Event::Request { responder, message: own(message) }
             }
-            Incoming::Response { exchange, message, .. } => {
-                Event::Response { exchange, message: own(message) }
+            Incoming::Response { exchange, message, last } => {
+                Event::Response { exchange, message: own(message), last }
             }
             Incoming::Failed { exchange, error } => Event::Unusable { exchange, error },
             Incoming::Pong { ping, custody } => Event::Pong { ping, custody },

@@ -75,6 +75,7 @@ mod command;
 mod config;
 mod event;
 mod framer;
+mod observing;
 mod opening;
 mod receive;
 mod tap;

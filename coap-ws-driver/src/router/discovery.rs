@@ -20,6 +20,10 @@ pub(super) fn document<'q>(
         }
         // Writing to a string does not fail.
         let _ = write!(text, "<{target}>");
+        if route.notifier.is_some() {
+            // RFC 7641 §6
+            text.push_str(";obs");
+        }
         for (name, value) in &route.attributes {
             let number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
             let _ = match number {

@@ -16,8 +16,9 @@ pub fn words(event: &Event) -> String {
         Event::OpeningFailed(error) => format!("opening failed: {error:?}"),
         Event::Settings(settings) => format!("settings {}", settings.max_message_size),
         Event::Request { message, .. } => format!("request {}", to_hex(message.view().as_bytes())),
-        Event::Response { exchange, message } => {
-            format!("response {} {}", exchange.get(), to_hex(message.view().as_bytes()))
+        Event::Response { exchange, message, last } => {
+            let what = if *last { "response" } else { "notification" };
+            format!("{what} {} {}", exchange.get(), to_hex(message.view().as_bytes()))
         }
         Event::Unusable { exchange, error } => format!("unusable {} {error:?}", exchange.get()),
         Event::Pong { ping, custody } => format!("pong {} {custody}", ping.get()),
@@ -37,6 +38,8 @@ fn core_words(event: Core) -> String {
         }
         Core::Silent(exchange) => format!("silent {}", exchange.get()),
         Core::Expired(id) => format!("expired {}", id.arrival()),
+        Core::NotificationDue(observer) => format!("due {}", observer.serial()),
+        Core::ObserverGone(observer) => format!("gone {}", observer.serial()),
         Core::PingFailed { ping, error } => format!("ping failed {} {error:?}", ping.get()),
         Core::Room => "room".into(),
         Core::Closed(reason) => format!("closed {reason:?}"),

@@ -2,7 +2,7 @@
 
 use super::Time;
 use coap_ws_core::message::{Code, Encode, OwnedMessage};
-use coap_ws_core::{CloseReason, ExchangeId, RequestOptions, Responder};
+use coap_ws_core::{CloseReason, ExchangeId, ObserverId, RequestOptions, Responder};
 use coap_ws_driver::Response;
 use coap_ws_driver::engine::{Engine, Event, OpeningError};
 use std::rc::Rc;
@@ -19,6 +19,14 @@ pub(crate) struct Far {
     /// What it has not answered.
     pub(crate) requests: Vec<(Responder, OwnedMessage)>,
     pub(crate) responses: Vec<(ExchangeId, OwnedMessage)>,
+    /// Whether each of them was the last of its request.
+    pub(crate) lasts: Vec<bool>,
+    /// Its answers let those who want to observe do so.
+    pub(crate) observable: bool,
+    /// Who observes it.
+    pub(crate) observers: Vec<ObserverId>,
+    /// Who has ceased to.
+    pub(crate) gone: Vec<ObserverId>,
     pub(crate) closed: Option<CloseReason>,
     pub(crate) failed: Option<OpeningError>,
     pub(crate) released: bool,
@@ -39,6 +47,10 @@ impl Far {
             answer: None,
             requests: Vec::new(),
             responses: Vec::new(),
+            lasts: Vec::new(),
+            observable: false,
+            observers: Vec::new(),
+            gone: Vec::new(),
             closed: None,
             failed: None,
             released: false,
@@ -84,7 +96,13 @@ impl Far {
                         None => self.requests.push((responder, message)),
                     }
                 }
-                Event::Response { exchange, message } => self.responses.push((exchange, message)),
+                Event::Response { exchange, message, last } => {
+                    self.responses.push((exchange, message));
+                    self.lasts.push(last);
+                }
+                Event::Core(coap_ws_core::Event::ObserverGone(observer)) => {
+                    self.gone.push(observer);
+                }
                 Event::Release(_) => self.released = true,
                 Event::Abort(notice) => self.aborted = Some(notice.diagnostic.unwrap_or_default()),
                 Event::OpeningFailed(error) => self.failed = Some(error),
@@ -121,7 +139,37 @@ impl Far {
         self.engine.request(self.time.now(), request, options).expect("it can be sent")
     }
 
+    /// Registers an observation.
+    pub(crate) fn observe(&mut self, request: &impl Encode) -> ExchangeId {
+        let options = RequestOptions::default().observe();
+        self.engine.request(self.time.now(), request, options).expect("it can be sent")
+    }
+
+    /// Ends an observation.
+    pub(crate) fn deregister(&mut self, exchange: ExchangeId, request: &impl Encode) {
+        self.engine.deregister(self.time.now(), exchange, request).expect("it can be sent");
+    }
+
+    /// Tells the last one who has begun to observe it.
+    pub(crate) fn notify(&mut self, response: &impl Encode) {
+        let observer = *self.observers.last().expect("somebody observes it");
+        self.engine.notify(self.time.now(), observer, response).expect("it can be sent");
+    }
+
+    /// The texts of all responses so far.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let text = |(_, message): &(ExchangeId, OwnedMessage)| {
+            String::from_utf8_lossy(&message.payload()).into_owned()
+        };
+        self.responses.iter().map(text).collect()
+    }
+
     pub(crate) fn respond(&mut self, responder: Responder, response: &impl Encode) {
+        if self.observable {
+            let observer = self.engine.observe(self.time.now(), responder, response);
+            self.observers.extend(observer.expect("it can be sent"));
+            return;
+        }
         self.engine.respond(self.time.now(), responder, response).expect("it can be sent");
     }
 

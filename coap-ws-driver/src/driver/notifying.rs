@@ -1,0 +1,120 @@
+//! Observers in the task of their connection (RFC 7641 §4).
+
+use super::Driver;
+use crate::handler::Handler;
+use crate::request::Request;
+use crate::response::Response;
+use crate::transport::{Timer, Transport};
+use coap_ws_core::message::{Code, Message};
+use coap_ws_core::{NotifyError, ObserverId, Refused, RefusedWhy, Responder};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
+
+impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
+    /// A request is about to be handled: whether it wants to be told of changes of something
+    /// that tells them.
+    pub(super) fn before_handler(&mut self, responder: &Responder, request: &Request) {
+        if !registers(&request.view()) {
+            return;
+        }
+        // Where it panics, so will the handler, and that has an answer.
+        let told = catch_unwind(AssertUnwindSafe(|| self.handler.notifier(request)));
+        if let Ok(Some(notifier)) = told {
+            self.watches.ask(responder.id(), notifier, request);
+        }
+    }
+
+    /// Hands an answer to the connection; the first one of an observer registers it.
+    pub(super) fn hand_over(
+        &mut self,
+        responder: Responder,
+        response: &Response,
+    ) -> Result<(), Refused> {
+        let (now, id) = (self.timer.now(), responder.id());
+        let asked = self.watches.take_asked(id).filter(|_| response.code().is_success());
+        let asked = asked.and_then(|asked| Some((asked.notifier.reserve()?, asked)));
+        let Some((place, asked)) = asked else {
+            return self.engine.respond(now, responder, response);
+        };
+        match self.engine.observe(now, responder, response) {
+            Ok(Some(observer)) => {
+                let place = place.join(&self.mailbox);
+                if self.watches.open(observer, asked, place, response) {
+                    self.engine.mark_changed(now, observer);
+                }
+                Ok(())
+            }
+            // There are as many observers as may be, or the answer was not wanted.
+            Ok(None) => Ok(()),
+            Err(refused) => {
+                if refused.why == RefusedWhy::NoRoom {
+                    self.watches.keep_asked(id, asked);
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    /// Notifies those that are to be, as far as there is room; whether anything moved.
+    pub(super) fn notify(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = self.mailbox.take_stir();
+        if self.watches.is_empty() {
+            return moved;
+        }
+        if moved {
+            let now = self.timer.now();
+            for observer in self.watches.stale() {
+                self.engine.mark_changed(now, observer);
+            }
+        }
+        while self.may_answer() {
+            let next = self.watches.poll_next(cx).map(Poll::Ready).or_else(|| self.next_due(cx));
+            let Some(next) = next else { break };
+            if let Poll::Ready((observer, response)) = next
+                && !self.tell(observer, response)
+            {
+                break;
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    /// Calls the handler of the next one that is due.
+    fn next_due(&mut self, cx: &mut Context<'_>) -> Option<Poll<(ObserverId, Response)>> {
+        let until = self.timer.now().saturating_add(self.engine.config().connection.answer_timeout);
+        self.watches.start(cx, until, |request| self.handler.call(request))
+    }
+
+    /// Gives a notification to the connection; false where it has to wait for room.
+    fn tell(&mut self, observer: ObserverId, response: Response) -> bool {
+        let now = self.timer.now();
+        let mut response = self.watches.check(observer, response);
+        let mut outcome = self.engine.notify(now, observer, &response);
+        if let Err(NotifyError::Refused(why)) = &outcome
+            && *why != RefusedWhy::NoRoom
+        {
+            response = Response::error(Code::INTERNAL_SERVER_ERROR, why.to_string());
+            outcome = self.engine.notify(now, observer, &response);
+        }
+        match outcome {
+            Ok(()) if response.code().is_success() => {
+                if self.watches.told(observer) {
+                    self.engine.mark_changed(now, observer);
+                }
+            }
+            Err(NotifyError::Refused(RefusedWhy::NoRoom)) => {
+                self.watches.keep(observer, response);
+                return false;
+            }
+            // An error ends the observation (OBS-03).
+            Ok(()) | Err(_) => self.watches.end(observer),
+        }
+        true
+    }
+}
+
+/// Whether a request registers an observer (RFC 7641 §2, RFC 8132 §2.4).
+fn registers(message: &Message<'_>) -> bool {
+    matches!(message.code(), Code::GET | Code::FETCH) && message.observe() == Some(0)
+}

@@ -1,0 +1,160 @@
+//! Registering, and registering again.
+
+use crate::endpoint::{Lease, Target};
+use crate::error::{Error, ErrorKind};
+use crate::feed::Feed;
+use crate::mailbox::CancelOnDrop;
+use crate::outgoing::{Outgoing, Via};
+use crate::remote::Remote;
+use crate::response::Response;
+use coap_ws_core::Sent;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long to stay away after the first loss, and at most.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// An observation on one connection.
+pub(super) struct Joined {
+    pub(super) feed: Arc<Feed>,
+    /// The answer to the registration, until it is read.
+    pub(super) first: Option<Response>,
+    pub(super) remote: Remote,
+    /// Deregisters; goes before the lease.
+    _cancel: CancelOnDrop,
+    /// While somebody observes by it, a connection is not idle.
+    _lease: Option<Lease>,
+}
+
+/// Registers by the connection there is, or a new one.
+pub(super) async fn join(
+    via: &Via,
+    message: &Outgoing,
+    timeout: Option<Duration>,
+) -> Result<Joined, Error> {
+    let target = match via {
+        Via::Remote(remote) => return on(remote, message, timeout).await,
+        Via::Client(target) => target,
+    };
+    let until = target.until(timeout);
+    let mut lease = target.lease(until).await?;
+    let mut joined = on(lease.remote(), message, target.left(until)).await;
+    if let Err(error) = &joined
+        && error.is_of_the_end()
+        && error.sent() == Sent::No
+    {
+        // As for any request: what has not left may go by another connection.
+        lease.is_over();
+        lease = target.lease(until).await?;
+        joined = on(lease.remote(), message, target.left(until)).await;
+    }
+    joined.map(|joined| Joined { _lease: Some(lease), ..joined })
+}
+
+async fn on(
+    remote: &Remote,
+    message: &Outgoing,
+    timeout: Option<Duration>,
+) -> Result<Joined, Error> {
+    let remote = remote.clone();
+    let feed = Arc::new(Feed::default());
+    let mailbox = Arc::clone(&remote.shared().mailbox);
+    let registered = mailbox.observe(message.clone(), timeout, Arc::clone(&feed)).await;
+    let (first, cancel) = registered?;
+    Ok(Joined { feed, first: Some(first), remote, _cancel: cancel, _lease: None })
+}
+
+type Joining = Pin<Box<dyn Future<Output = Result<Joined, Error>> + Send>>;
+
+/// Registers anew where the connection was lost.
+pub(super) struct Again {
+    target: Arc<Target>,
+    message: Outgoing,
+    timeout: Option<Duration>,
+    wanted: bool,
+    /// Losses and failures since the last notification.
+    failures: u32,
+    joining: Option<Joining>,
+}
+
+impl Again {
+    pub(super) fn new(
+        target: Arc<Target>,
+        message: Outgoing,
+        timeout: Option<Duration>,
+        wanted: bool,
+    ) -> Again {
+        Again { target, message, timeout, wanted, failures: 0, joining: None }
+    }
+
+    /// The attempt that is under way.
+    pub(super) fn joining(&mut self) -> Option<&mut Joining> {
+        self.joining.as_mut()
+    }
+
+    pub(super) fn joined(&mut self) {
+        self.joining = None;
+    }
+
+    /// A notification has come: the connection is good.
+    pub(super) fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The observation or an attempt to register it anew has failed: where another connection
+    /// may do better, there is another attempt after a while.
+    pub(super) fn failed(&mut self, error: &Error) {
+        self.joining = None;
+        if !self.wanted || !error.is_loss() {
+            return;
+        }
+        let mut wait = jittered(backoff(self.failures), random());
+        if let ErrorKind::HeldOff { left, .. } = error.kind() {
+            wait = wait.max(*left);
+        }
+        self.failures = self.failures.saturating_add(1);
+        let (target, message) = (Arc::clone(&self.target), self.message.clone());
+        let timeout = self.timeout;
+        self.joining = Some(Box::pin(async move {
+            target.sleep(wait).await;
+            join(&Via::Client(target), &message, timeout).await
+        }));
+    }
+}
+
+/// Twice as long after each failure.
+fn backoff(failures: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX)).min(LONGEST_WAIT)
+}
+
+/// Half of it to one and a half of it: who lost the same server comes back one by one.
+fn jittered(wait: Duration, random: u16) -> Duration {
+    wait / 2 + wait * u32::from(random) / u32::from(u16::MAX)
+}
+
+fn random() -> u16 {
+    let mut bytes = [0; 2];
+    // Without randomness there is no jitter, which hurts nobody.
+    let _ = getrandom::fill(&mut bytes);
+    u16::from_ne_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST_WAIT, backoff, jittered};
+    use std::time::Duration;
+
+    #[test]
+    fn waits_double_up_to_a_minute_with_jitter() {
+        let seconds = |failures| backoff(failures).as_secs();
+        let waits: Vec<u64> = (0..8).map(seconds).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!([seconds(31), seconds(32), seconds(u32::MAX)], [60; 3]);
+        assert_eq!(jittered(Duration::from_secs(4), 0), Duration::from_secs(2));
+        assert_eq!(jittered(Duration::from_secs(4), u16::MAX), Duration::from_secs(6));
+        assert_eq!(jittered(LONGEST_WAIT, u16::MAX), Duration::from_secs(90));
+    }
+}
