@@ -6,9 +6,11 @@ use coap_ws_core::{Config, Connection, Fixed, Incoming, Instant, SendError, Side
 use coap_ws_driver::engine::{Engine, EngineConfig, Event};
 use coap_ws_driver::handshake::sec_websocket_accept;
 use coap_ws_driver::policy::Policy;
-use coap_ws_tokio::{Client, ErrorKind, Request, Response, Router, Server};
+use coap_ws_tokio::{Client, ErrorKind, Observable, Request, Response, Router, Server};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind::WouldBlock, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -22,9 +24,16 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 #[tokio::test]
 async fn an_application() -> Outcome {
     // The server: handlers, one of which asks its own peer, and an end in good order.
+    let minute = Arc::new(AtomicUsize::new(0));
+    let now = Arc::clone(&minute);
+    let clock = Observable::new(move || {
+        let minute = now.load(Ordering::Relaxed);
+        async move { if minute < 3 { Ok(format!("12:0{minute}")) } else { Err(Code::NOT_FOUND) } }
+    });
+    let ticking = clock.clone();
     let app = Router::new()
         .get("/hello", async || "hi")
-        .get("/time", async || "12:00")
+        .observable("/time", clock)
         .put("/store/x", async |r: Request| format!("{} bytes", r.body().len()))
         .post("/reverse", async |r: Request| r.remote().get("/hello").send().await);
     let server = Server::bind("localhost:0").await?;
@@ -40,6 +49,19 @@ async fn an_application() -> Outcome {
     let big = vec![7; 65_000];
     let stored = client.put("/store/x").body(big).send().await?;
     assert_eq!(stored.text()?, "65000 bytes");
+    let mut seen = client.observe("/time").await?;
+    let ticks = tokio::spawn(async move {
+        // Until the end of time, which ends the observation.
+        while minute.fetch_add(1, Ordering::Relaxed) < 3 {
+            ticking.notify();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    while let Some(n) = seen.next().await {
+        println!("{}", n?.text()?);
+    }
+    assert!(!seen.is_observing());
+    ticks.await?;
     let reversed = client.post("/reverse").send().await?.success()?;
     assert_eq!(reversed.text()?, "hello from the client");
 
