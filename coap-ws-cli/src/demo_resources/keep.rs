@@ -110,24 +110,6 @@ mod tests {
     }
 
     #[test]
-    fn conditions_of_rfc_7252_5_10_8() {
-        let entry = of(3);
-        let etag = entry.etag.clone();
-        let hold = |if_match: &[&[u8]], if_none_match, there: bool| {
-            let conditions = Conditions { if_match: if_match.to_vec(), if_none_match };
-            conditions.hold(there.then_some(&entry))
-        };
-        assert!(hold(&[], false, false) && hold(&[], false, true));
-        // If-Match: one of the ETags, or empty for any.
-        assert!(hold(&[b"x", &etag], false, true) && !hold(&[b"x"], false, true));
-        assert!(!hold(&[&etag], false, false));
-        assert!(hold(&[b""], false, true) && !hold(&[b""], false, false));
-        // If-None-Match: only where nothing is.
-        assert!(hold(&[], true, false) && !hold(&[], true, true));
-        assert!(!hold(&[&etag], true, true));
-    }
-
-    #[test]
     fn etags_tell_payload_and_format_apart() {
         use coap_ws_tokio::core::message::ContentFormat;
         let etag = |payload: &[u8], format| Entry::new(payload, format).etag;
