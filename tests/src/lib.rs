@@ -14,6 +14,7 @@ pub mod stream;
 pub mod tape;
 pub mod told;
 pub mod trace;
+pub mod traceability;
 pub mod transcript;
 pub mod watched;
 pub mod world;

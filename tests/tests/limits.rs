@@ -137,6 +137,26 @@ fn limit_observe_changes() {
     both_sides(&format!("config observe_changes 2/s,3\nopen\n{three}@ +500ms\n{again}{over}"));
 }
 
+// SEC-12, T37, TOK-18
+#[test]
+fn limit_max_token_length() {
+    // What a token of each length leads to is in rfc8974_long_tokens.rs.
+    for (length, expected) in [(8, "taken"), (9, "too long")] {
+        let mut connection = Connection::<Heap>::new(Config::new(Side::Acceptor)).unwrap();
+        let now = coap_ws_core::Instant::ZERO;
+        let _ = connection.handle_message(now, b"\x00\xe1");
+        let mut request = vec![length, 1];
+        request.resize(2 + usize::from(length), 7);
+        let _ = connection.handle_message(now, &request);
+        let told = if connection.close_reason().is_some() { "too long" } else { "taken" };
+        assert_eq!(told, expected, "{length}");
+    }
+    let mut config = Config::fixed(Side::Acceptor, 512);
+    config.limits.max_token_length = 9;
+    let refused = Connection::<Fixed<2, 2, 1, 1024>>::new(config).map(drop);
+    assert_eq!(refused, Err(ConfigError::Storage { field: "max_token_length" }));
+}
+
 // SEC-12, T38
 #[test]
 fn limit_max_options() {
@@ -304,7 +324,7 @@ fn the_defaults_are_these() {
     assert_eq!((limits.write_high, limits.write_low), (256 * 1024, 64 * 1024));
     assert_eq!(limits.empty, Rate { per_second: 50, burst: 200 });
     assert_eq!(limits.settings, Rate { per_second: 20, burst: 64 });
-    assert_eq!(limits.max_observers, 128);
+    assert_eq!((limits.max_observers, limits.max_token_length), (128, 8));
     assert_eq!(limits.observe_changes, Rate { per_second: 50, burst: 256 });
     assert_eq!(limits.unmatched, Rate { per_second: 50, burst: 100 });
     assert!(Connection::<Heap>::new(Config::new(Side::Initiator)).is_ok());

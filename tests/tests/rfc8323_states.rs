@@ -188,7 +188,7 @@ fn time_passes() {
     row("@ +5s", ["", "", "", "", "", ABORTED, ""]);
     let late = "> 00e5 ff \"no CSM in time\"\n. close 1002\n\
                 ! closed: the peer broke a rule: no CSM in time (RFC 8323 §3.3)";
-    let ours = ". close 1000\n! closed: released";
+    let ours = ". close 1001\n! closed: released";
     let theirs = "! expired #1\n> 5.03 77 \"no answer in time\"\n. close 1000\n! closed: released";
     row("@ +40s", [late, "", ours, theirs, theirs, ABORTED, ""]);
 }

@@ -22,7 +22,10 @@ pub(crate) struct Shared {
 }
 
 /// An attempt to connect. Everybody who waits for it drives it.
-pub(super) type Attempt = BoxFuture<'static, Result<(), Arc<ConnectError>>>;
+pub(super) type Attempt = BoxFuture<'static, Result<Opened, Arc<ConnectError>>>;
+
+/// A new connection, perhaps over already: then its requests say why.
+type Opened = (ConnectionId, Remote);
 
 impl Shared {
     pub(crate) fn new(dial: Arc<dyn Dial>, pool: Pool, patience: Duration) -> Arc<Shared> {
@@ -48,10 +51,10 @@ impl Shared {
                     if let Some(weak) = attempt.downgrade() {
                         self.table().dialling(dial, weak);
                     }
-                    self.wait(dial, attempt, until).await?;
+                    return self.wait(dial, attempt, until).await;
                 }
                 Next::Wait(dial, attempt) => match attempt.upgrade() {
-                    Some(attempt) => self.wait(dial, attempt, until).await?,
+                    Some(attempt) => return self.wait(dial, attempt, until).await,
                     // Whoever drove it has just left; the next turn begins another one.
                     None => self.table().give_up(dial),
                 },
@@ -69,11 +72,11 @@ impl Shared {
 
     /// Waits for an attempt. Whoever stops waiting says so; without anybody it ends.
     async fn wait(
-        &self,
+        self: &Arc<Self>,
         dial: DialId,
         attempt: futures_util::future::Shared<Attempt>,
         until: Option<Instant>,
-    ) -> Result<(), Error> {
+    ) -> Result<Lease, Error> {
         let _waiting = Waiting { shared: self, dial };
         let outcome = match until {
             None => attempt.await,
@@ -85,27 +88,33 @@ impl Shared {
                 }
             }
         };
-        outcome.map_err(|error| Error::unsent(ErrorKind::Connect(error)))
+        let (id, remote) = outcome.map_err(|error| Error::unsent(ErrorKind::Connect(error)))?;
+        self.table().pool.begin(id);
+        Ok(Lease::new(Arc::clone(self), id, remote))
     }
 
     fn attempt(self: &Arc<Self>, dial: DialId, whereto: Whereto) -> Attempt {
         let (dialler, weak) = (Arc::clone(&self.dial), Arc::downgrade(self));
         Box::pin(async move {
             let outcome = dialler.dial(whereto).await;
-            let Some(shared) = weak.upgrade() else { return Ok(()) };
+            // Those who wait hold the endpoint.
+            let shared = weak.upgrade().ok_or(ConnectError::Timeout)?;
             match outcome {
-                Ok(remote) => shared.opened(dial, &remote),
+                Ok(remote) => match shared.opened(dial, &remote) {
+                    Some(id) => Ok((id, remote)),
+                    None => Err(Arc::new(ConnectError::Timeout)),
+                },
                 Err(error) => {
                     let now = shared.now();
                     shared.table().dial_failed(now, dial);
-                    return Err(error);
+                    Err(error)
                 }
             }
-            Ok(())
         })
     }
 
-    fn opened(self: &Arc<Self>, dial: DialId, remote: &Remote) {
+    /// `None` where nobody has waited for it to the end.
+    fn opened(self: &Arc<Self>, dial: DialId, remote: &Remote) -> Option<ConnectionId> {
         let now = self.now();
         let id = self.table().dialled(now, dial, remote);
         match id {
@@ -113,6 +122,7 @@ impl Shared {
             None => remote.let_go(),
         }
         self.sweep();
+        id
     }
 
     /// Somebody has connected to us.

@@ -200,6 +200,19 @@ impl Watched {
         self.model.check_idle();
     }
 
+    /// It is closed and trimmed: its configuration is all that it still holds of the heap.
+    ///
+    /// # Panics
+    ///
+    /// Where it holds more.
+    pub fn check_trimmed(&self) {
+        // Two counts of handles stand before a shared value.
+        let config = size_of::<coap_ws_core::Config>() + 2 * size_of::<usize>();
+        let held = self.held.bytes;
+        let expected = [0, i64::try_from(config).unwrap_or(i64::MAX)];
+        assert!(expected.contains(&held), "closed and trimmed, and it holds {held} bytes");
+    }
+
     /// Before a call that tells the time.
     fn begin(&mut self, now: Instant) -> Snapshot {
         let mut before = self.snapshot();
