@@ -29,6 +29,8 @@ pub(crate) struct Asks {
     /// Requests that have no permit yet, and when they have waited too long.
     alarms: Vec<(Ticket, Instant, oneshot::Sender<()>)>,
     pings: Vec<(PingId, oneshot::Sender<Result<bool, PingFailure>>)>,
+    /// Who waits for the peer's CSM.
+    settling: Vec<oneshot::Sender<()>>,
 }
 
 struct Waiting {
@@ -57,7 +59,7 @@ impl Asks {
     pub(crate) fn push(&mut self, ask: Ask, now: Instant) {
         let deadline = match self.take_alarm(ask.ticket) {
             Some(deadline) => Some(deadline),
-            None => ask.timeout.map(|timeout| now.saturating_add(timeout)),
+            None => ask.limit.as_ref().map(|limit| limit.at(now)),
         };
         self.waiting.push_back(Waiting { ask, deadline });
     }
@@ -70,6 +72,21 @@ impl Asks {
     fn take_alarm(&mut self, ticket: Ticket) -> Option<Instant> {
         let index = self.alarms.iter().position(|(other, ..)| *other == ticket)?;
         Some(self.alarms.swap_remove(index).1)
+    }
+
+    /// Tells when the peer's CSM is here.
+    pub(crate) fn wait_for_settings(&mut self, known: bool, reply: oneshot::Sender<()>) {
+        match known {
+            true => _ = reply.send(()),
+            false => self.settling.push(reply),
+        }
+    }
+
+    /// The peer's CSM is here.
+    pub(crate) fn settle(&mut self) {
+        for reply in self.settling.drain(..) {
+            let _ = reply.send(());
+        }
     }
 
     /// Whether anything waits to be sent.
@@ -94,7 +111,7 @@ impl Asks {
             }
             let mut options = RequestOptions::default();
             (options.timeout, options.observe) = (left, waiting.ask.feed.is_some());
-            match engine.request(now, &waiting.ask.message, options) {
+            match engine.request(now, &*waiting.ask.message, options) {
                 Ok(exchange) => {
                     if let Some(Waiting { ask, .. }) = self.waiting.remove(index) {
                         self.sent.insert(exchange, Sending::of(ask));
@@ -242,6 +259,7 @@ impl Asks {
     pub(crate) fn close(&mut self, closed: &Closed) {
         let kind = || ErrorKind::Closed(closed.clone());
         self.alarms.clear();
+        self.settling.clear();
         for Waiting { ask, .. } in self.waiting.drain(..) {
             let _ = ask.reply.send(Err(Error::unsent(kind())));
         }
@@ -259,7 +277,8 @@ impl Asks {
 impl Sending {
     fn of(ask: Ask) -> Sending {
         let Ask { ticket, message, reply, permit, feed, .. } = ask;
-        let watched = feed.map(|feed| Watched { feed, request: message.without_etags() });
+        let watched =
+            feed.map(|feed| Watched { feed, request: Outgoing::clone(&message).without_etags() });
         Sending { ticket, reply: Some(reply), watched, _permit: permit }
     }
 

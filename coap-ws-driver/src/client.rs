@@ -2,7 +2,7 @@
 
 use crate::dial::Dialer;
 use crate::endpoint::{Endpoint, Shared, Target};
-use crate::engine::EngineConfig;
+use crate::engine::{BlockWise, EngineConfig};
 use crate::error::{ConnectError, Error, ErrorKind, PingFailure};
 use crate::handler::{Handler, NoHandler};
 use crate::observation::ObserveBuilder;
@@ -163,6 +163,14 @@ impl<R: Runtime, H> ClientBuilder<R, H> {
     /// Limits and timeouts of the connection.
     pub fn config(mut self, config: EngineConfig) -> Self {
         self.config = config;
+        self
+    }
+
+    /// How bodies go in blocks: `false` switches it off, a block size is the largest that is
+    /// used, a [`BlockWise`] says everything. Part of [`config`](Self::config), which comes
+    /// before it.
+    pub fn block_wise(mut self, block_wise: impl Into<BlockWise>) -> Self {
+        self.config.block_wise = block_wise.into();
         self
     }
 

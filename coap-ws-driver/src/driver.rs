@@ -6,6 +6,7 @@ mod notifying;
 use crate::accept::{AcceptHook, Verdict};
 use crate::answers::Answers;
 use crate::asks::Asks;
+use crate::body::{self, Asked, BlockMemory, Bodies, Cutting, Inbound, Peer};
 use crate::engine::{Engine, Event, ReleaseNotice};
 use crate::error::{Closed, ConnectError};
 use crate::handler::Handler;
@@ -46,6 +47,7 @@ pub struct Driver<T, C, H: Handler> {
     mailbox: Arc<Mailbox>,
     remote: Remote,
     asks: Asks,
+    bodies: Bodies,
     answers: Answers<H::Future>,
     watches: Watches<H::Future>,
     accept: Option<AcceptHook>,
@@ -67,15 +69,18 @@ pub struct Driver<T, C, H: Handler> {
 impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     /// The driver of a connection, and the handle of its other end.
     pub fn new(
-        engine: Engine,
+        mut engine: Engine,
         transport: T,
         timer: C,
         handler: H,
         info: RemoteInfo,
     ) -> (Remote, Driver<T, C, H>) {
+        engine.understand(body::UNDERSTOOD);
         let permits = engine.config().connection.limits.max_exchanges;
         let mailbox = Arc::new(Mailbox::new(permits));
-        let remote = Remote::new(Arc::clone(&mailbox), info);
+        let config = engine.shared_config();
+        let remote = Remote::new(Arc::clone(&mailbox), info, Cutting::of(config.clone()));
+        let bodies = Bodies::new(config);
         let driver = Driver {
             engine,
             transport,
@@ -84,6 +89,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             mailbox,
             remote: remote.clone(),
             asks: Asks::default(),
+            bodies,
             answers: Answers::new(),
             watches: Watches::new(),
             accept: None,
@@ -103,6 +109,12 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     /// [`ask`](crate::engine::EngineConfig::ask).
     pub fn with_accept(mut self, accept: AcceptHook) -> Self {
         self.accept = Some(accept);
+        self
+    }
+
+    /// What bodies in blocks take of the heap counts with that of other connections.
+    pub(crate) fn with_block_memory(mut self, memory: Arc<BlockMemory>) -> Self {
+        self.bodies.share(memory);
         self
     }
 
@@ -146,6 +158,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             self.parked.clear();
             self.answers.clear();
         }
+        self.bodies.clear();
         if !self.watches.is_empty() {
             self.watches.clear();
         }
@@ -178,10 +191,14 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 // Sent now, so that it goes before a Release that was asked for after it.
                 self.asks.retry(&mut self.engine, now);
             }
-            Command::Alarm { ticket, after, reply } => {
-                self.asks.set_alarm(ticket, now.saturating_add(after), reply);
+            Command::Alarm { ticket, limit, reply } => {
+                self.asks.set_alarm(ticket, limit.at(now), reply);
             }
             Command::Cancel(ticket) => self.asks.cancel(&mut self.engine, ticket, now),
+            Command::Settled(reply) => {
+                let known = self.engine.connection().and_then(Connection::peer_settings);
+                self.asks.wait_for_settings(known.is_some(), reply);
+            }
             Command::Ping { custody, reply } => {
                 self.asks.ping(&mut self.engine, custody, reply, now);
             }
@@ -251,6 +268,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 let place = &self.remote.shared().settings;
                 let mut place = place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 *place = Some(settings);
+                drop(place);
+                self.asks.settle();
             }
             Event::Request { responder, message } => {
                 let next = match self.may_answer() && self.parked.is_empty() {
@@ -288,6 +307,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             Core::Silent(exchange) => self.asks.answered(exchange, Response::new(Code::EMPTY)),
             Core::Expired(id) => {
                 self.parked.expire(id);
+                self.bodies.recall(id);
                 self.answers.expire(id);
                 self.watches.take_asked(id);
             }
@@ -303,14 +323,41 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         }
     }
 
-    /// Calls the handler of a request.
+    /// Calls the handler of a request, or answers it where that is not the handler's business.
     fn start(&mut self, cx: &mut Context<'_>, responder: Responder, message: OwnedMessage) {
+        let inbound = match body::is_in_blocks(&message.view()) {
+            true => self.blocks(message),
+            false => self.bodies.whole(message),
+        };
+        let (message, asked) = match inbound {
+            Inbound::Handle(message, asked) => (message, asked),
+            Inbound::Answer(response, asked) => {
+                self.answer(responder, asked, response);
+                return;
+            }
+        };
+        let id = responder.id();
         let request = Request::new(message, self.remote.clone());
-        self.before_handler(&responder, &request);
-        let call = || self.handler.call(request);
-        if let Some((responder, response)) = self.answers.start(cx, responder, call) {
-            self.respond(responder, response);
+        // What asks for a later block observes nothing (BLK-23).
+        if asked.as_ref().is_none_or(Asked::is_first) {
+            self.before_handler(&responder, &request);
         }
+        let call = || self.handler.call(request);
+        match self.answers.start(cx, responder, call) {
+            Some((responder, response)) => _ = self.answer(responder, asked, response),
+            None => self.bodies.remember(id, asked),
+        }
+    }
+
+    /// What becomes of a request with a Block option.
+    fn blocks(&mut self, message: OwnedMessage) -> Inbound {
+        let request = Request::new(message.clone(), self.remote.clone());
+        let takes = || self.handler.takes_blocks(&request);
+        if catch_unwind(AssertUnwindSafe(takes)).unwrap_or(false) {
+            return Inbound::Handle(message, None);
+        }
+        let peer = Peer::of(self.engine.config(), self.engine.connection());
+        self.bodies.receive(self.timer.now(), message, peer)
     }
 
     /// Whether output is low enough for an answer: half of what stops reading, so that there is
@@ -323,9 +370,31 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
 
     /// Gives an answer to the connection; false where it has to wait for room.
     fn respond(&mut self, responder: Responder, response: Response) -> bool {
-        let Err(refused) = self.hand_over(responder, &response) else { return true };
+        let asked = self.bodies.recall(responder.id());
+        self.answer(responder, asked, response)
+    }
+
+    /// As [`respond`](Driver::respond), with what has to be known of the request.
+    fn answer(&mut self, responder: Responder, asked: Option<Asked>, response: Response) -> bool {
+        let now = self.timer.now();
+        let mut part = None;
+        if let Some(asked) = asked.as_ref().filter(|asked| self.bodies.cuts(asked, &response)) {
+            let peer = Peer::of(self.engine.config(), self.engine.connection());
+            part = Some(self.bodies.cut(now, asked, &response, peer));
+        }
+        let told = self.hand_over(responder, part.as_ref().unwrap_or(&response));
+        let Err(mut refused) = told else { return true };
+        if let (RefusedWhy::TooLarge { .. }, Some(asked), None) = (refused.why, &asked, &part) {
+            let peer = Peer::of(self.engine.config(), self.engine.connection());
+            let part = self.bodies.cut(now, asked, &response, peer);
+            match self.hand_over(refused.responder, &part) {
+                Ok(()) => return true,
+                Err(again) => refused = again,
+            }
+        }
         let (code, text) = match refused.why {
             RefusedWhy::NoRoom => {
+                self.bodies.remember(refused.responder.id(), asked);
                 self.answers.keep(refused.responder, response);
                 return false;
             }
@@ -334,7 +403,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             RefusedWhy::TooLarge { .. } => (Code::INTERNAL_SERVER_ERROR, refused.to_string()),
             _ => (Code::INTERNAL_SERVER_ERROR, "the response cannot be encoded".to_owned()),
         };
-        let (now, error) = (self.timer.now(), Response::error(code, text));
+        self.watches.take_asked(refused.responder.id());
+        let error = Response::error(code, text);
         if let Err(refused) = self.engine.respond(now, refused.responder, &error)
             && refused.why == RefusedWhy::NoRoom
         {

@@ -1,7 +1,8 @@
 //! Why a request or a connection did not work out, for applications.
 
 use crate::engine::OpeningError;
-use crate::response::{IntoResponse, Response};
+use crate::response::{ErrorResponse, IntoResponse, Response};
+use coap_ws_core::block::BlockError;
 use coap_ws_core::message::Code;
 use coap_ws_core::message::uri::UriError;
 use coap_ws_core::pool::{Full, HeldOff, PoolConfigError};
@@ -27,6 +28,14 @@ pub enum ErrorKind {
     OtherAuthority,
     /// The request cannot be sent.
     Send(SendError),
+    /// The body cannot go in blocks, or the peer does it wrong (RFC 7959).
+    Block(BlockError),
+    /// What the body of the request comes from has failed.
+    Body(Arc<std::io::Error>),
+    /// A body that is not held whole needs block-wise transfer, which is switched off.
+    BlockWiseOff,
+    /// The peer refused to give the rest of a body that has begun to come.
+    Refused(ErrorResponse),
     /// No response in time.
     Timeout,
     /// A response came that may not be used.
@@ -75,6 +84,24 @@ impl Error {
 
     pub(crate) const fn unsent(kind: ErrorKind) -> Error {
         Error { kind, sent: Sent::No }
+    }
+
+    /// The peer's answer to a request for the next block of a body.
+    pub(crate) fn refused(response: Response) -> Error {
+        match response.success() {
+            Err(refused) => Error::new(ErrorKind::Refused(refused), Sent::Maybe),
+            Ok(_) => Error::new(ErrorKind::Block(BlockError::Malformed), Sent::Maybe),
+        }
+    }
+
+    /// The same, of a transfer of which something may have left already.
+    pub(crate) fn after(self, begun: bool) -> Error {
+        Error { sent: if begun { Sent::Maybe } else { self.sent }, ..self }
+    }
+
+    /// Whether the request was too large for one message.
+    pub(crate) const fn is_too_large(&self) -> bool {
+        matches!(self.kind, ErrorKind::Send(SendError::TooLarge { .. }))
     }
 
     /// What went wrong.
@@ -131,6 +158,10 @@ impl fmt::Display for Error {
                 f.write_str("the URI names another host, port or scheme than this connection's")
             }
             ErrorKind::Send(error) => error.fmt(f),
+            ErrorKind::Block(error) => error.fmt(f),
+            ErrorKind::Body(error) => write!(f, "the body cannot be read: {error}"),
+            ErrorKind::BlockWiseOff => f.write_str("block-wise transfer is switched off"),
+            ErrorKind::Refused(response) => write!(f, "the rest of the body: {response}"),
             ErrorKind::Timeout => f.write_str("no response within the timeout"),
             ErrorKind::Unusable(error) => error.fmt(f),
             ErrorKind::Closed(closed) => write!(f, "the connection ended: {closed}"),
@@ -158,8 +189,12 @@ impl std::error::Error for Error {
             ErrorKind::Unusable(error) => Some(error),
             ErrorKind::Closed(closed) => Some(closed),
             ErrorKind::Connect(error) => Some(error),
+            ErrorKind::Block(error) => Some(error),
+            ErrorKind::Body(error) => Some(error.as_ref()),
+            ErrorKind::Refused(response) => Some(response),
             ErrorKind::OtherAuthority
             | ErrorKind::Timeout
+            | ErrorKind::BlockWiseOff
             | ErrorKind::HeldOff { .. }
             | ErrorKind::Full(_) => None,
         }

@@ -36,6 +36,14 @@ pub trait Handler {
         let _ = remote;
     }
 
+    /// Whether requests like this one, and their answers, go through in the blocks that they
+    /// come in: for bodies that are not to be held whole. `coap_ws_core::block` has what is
+    /// needed then. Asked only of requests with a Block option.
+    fn takes_blocks(&self, request: &Request) -> bool {
+        let _ = request;
+        false
+    }
+
     /// Whether there is anything to ask here. Where not, the core answers 5.01 by itself
     /// (RFC 8323 §3.3; TOK-26).
     fn serves(&self) -> bool {
@@ -56,6 +64,10 @@ impl<H: Handler + ?Sized> Handler for Arc<H> {
 
     fn connected(&self, remote: &Remote) {
         H::connected(self, remote);
+    }
+
+    fn takes_blocks(&self, request: &Request) -> bool {
+        H::takes_blocks(self, request)
     }
 
     fn serves(&self) -> bool {

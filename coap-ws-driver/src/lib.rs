@@ -9,6 +9,7 @@
 mod accept;
 mod answers;
 mod asks;
+mod body;
 mod channel;
 mod client;
 mod dial;
@@ -42,6 +43,7 @@ mod waiting;
 mod watches;
 
 pub use accept::{AcceptHook, Upgrade};
+pub use body::{Progress, ProgressHook, StreamedResponse};
 pub use client::{Client, ClientBuilder};
 pub use coap_ws_core::{self as core, Instant};
 pub use driver::{Driver, READ_CHUNK};

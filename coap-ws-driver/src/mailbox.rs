@@ -9,14 +9,14 @@ use crate::feed::Feed;
 use crate::outgoing::Outgoing;
 use crate::permits::{Permit, Permits};
 use crate::response::Response;
-use coap_ws_core::Sent;
+use coap_ws_core::{Instant, Sent};
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use std::mem;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -29,10 +29,12 @@ pub(crate) enum Command {
     /// A request waits for its permit; its time counts from now.
     Alarm {
         ticket: Ticket,
-        after: Duration,
+        limit: TimeLimit,
         reply: oneshot::Sender<()>,
     },
     Cancel(Ticket),
+    /// Somebody waits for the peer's CSM.
+    Settled(oneshot::Sender<()>),
     Ping {
         custody: bool,
         reply: oneshot::Sender<Result<bool, PingFailure>>,
@@ -41,11 +43,30 @@ pub(crate) enum Command {
     Abort(String),
 }
 
+/// How long a request may take; where it goes in blocks, all of them together.
+#[derive(Clone, Debug)]
+pub(crate) struct TimeLimit {
+    after: Duration,
+    /// When that is, from when the task first hears of it.
+    at: Arc<OnceLock<Instant>>,
+}
+
+impl TimeLimit {
+    pub(crate) fn new(after: Duration) -> TimeLimit {
+        TimeLimit { after, at: Arc::default() }
+    }
+
+    /// When it is up. It counts from the first call.
+    pub(crate) fn at(&self, now: Instant) -> Instant {
+        *self.at.get_or_init(|| now.saturating_add(self.after))
+    }
+}
+
 /// A request on its way to the task.
 pub(crate) struct Ask {
     pub(crate) ticket: Ticket,
-    pub(crate) message: Outgoing,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) message: Arc<Outgoing>,
+    pub(crate) limit: Option<TimeLimit>,
     pub(crate) reply: oneshot::Sender<Result<Response, Error>>,
     /// Given back when the exchange is over.
     pub(crate) permit: Permit,
@@ -91,11 +112,11 @@ impl Mailbox {
     /// Sends a request and waits for what comes of it. Dropping the future cancels it.
     pub(crate) async fn request(
         self: Arc<Self>,
-        message: Outgoing,
-        timeout: Option<Duration>,
+        message: Arc<Outgoing>,
+        limit: Option<TimeLimit>,
     ) -> Result<Response, Error> {
         let (mut guard, ticket) = self.guard();
-        let answer = self.ask(&mut guard, ticket, message, timeout, None).await;
+        let answer = self.ask(&mut guard, ticket, message, limit, None).await;
         guard.ticket = None;
         answer
     }
@@ -104,12 +125,12 @@ impl Mailbox {
     /// so does dropping what it gives.
     pub(crate) async fn observe(
         self: Arc<Self>,
-        message: Outgoing,
-        timeout: Option<Duration>,
+        message: Arc<Outgoing>,
+        limit: Option<TimeLimit>,
         feed: Arc<Feed>,
     ) -> Result<(Response, CancelOnDrop), Error> {
         let (mut guard, ticket) = self.guard();
-        let answer = self.ask(&mut guard, ticket, message, timeout, Some(feed)).await;
+        let answer = self.ask(&mut guard, ticket, message, limit, Some(feed)).await;
         answer.map(|response| (response, guard))
     }
 
@@ -122,15 +143,16 @@ impl Mailbox {
         &self,
         guard: &mut CancelOnDrop,
         ticket: Ticket,
-        message: Outgoing,
-        timeout: Option<Duration>,
+        message: Arc<Outgoing>,
+        limit: Option<TimeLimit>,
         feed: Option<Arc<Feed>>,
     ) -> Result<Response, Error> {
         let refused = |closed| Error::unsent(ErrorKind::Closed(closed));
-        let permit = match (self.permits.try_acquire(), timeout) {
-            (None, Some(after)) => {
+        let permit = match (self.permits.try_acquire(), &limit) {
+            (None, Some(limit)) => {
                 let (reply, alarm) = oneshot::channel();
-                self.post(Command::Alarm { ticket, after, reply }).map_err(refused)?;
+                let limit = limit.clone();
+                self.post(Command::Alarm { ticket, limit, reply }).map_err(refused)?;
                 guard.ticket = Some(ticket);
                 match select(pin!(self.permits.acquire()), alarm).await {
                     Either::Left((permit, _)) => permit,
@@ -143,10 +165,28 @@ impl Mailbox {
         };
         let Some(permit) = permit else { return Err(self.gone()) };
         let (reply, answer) = oneshot::channel();
-        let ask = Box::new(Ask { ticket, message, timeout, reply, permit, feed });
+        let ask = Box::new(Ask { ticket, message, limit, reply, permit, feed });
         self.post(Command::Request(ask)).map_err(refused)?;
         guard.ticket = Some(ticket);
         answer.await.unwrap_or_else(|_| Err(self.gone()))
+    }
+
+    /// Waits for the peer's CSM, or for what `limit` says, or for the connection's end.
+    pub(crate) async fn settled(self: Arc<Self>, limit: Option<TimeLimit>) {
+        let (mut guard, ticket) = self.guard();
+        let (settle, settled) = oneshot::channel();
+        if self.post(Command::Settled(settle)).is_err() {
+            return;
+        }
+        let Some(limit) = limit else {
+            let _ = settled.await;
+            return;
+        };
+        let (reply, alarm) = oneshot::channel();
+        if self.post(Command::Alarm { ticket, limit, reply }).is_ok() {
+            guard.ticket = Some(ticket);
+            select(settled, alarm).await;
+        }
     }
 
     /// Sends a Ping and waits for its Pong: whether that states custody.

@@ -1,6 +1,7 @@
 //! Requests to be sent.
 
-use crate::endpoint::Target;
+use crate::body::{Exchange, InUse, Manner, Progress, ProgressHook, Source, StreamedResponse};
+use crate::endpoint::{Lease, Target};
 use crate::error::{Error, ErrorKind};
 use crate::observation::ObserveBuilder;
 use crate::options::Options;
@@ -8,18 +9,54 @@ use crate::remote::Remote;
 use crate::response::Response;
 use bytes::Bytes;
 use coap_ws_core::SendError;
+use coap_ws_core::block::{Block, BlockSize};
 use coap_ws_core::message::uri::Uri;
 use coap_ws_core::message::{Code, ContentFormat, Encode, EncodeError, Encoder, OptionNumber};
-use std::fmt;
+use futures_util::Stream;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 /// A request, owned, without its token.
 #[derive(Clone)]
 pub(crate) struct Outgoing {
-    code: Code,
-    options: Options,
-    payload: Bytes,
+    pub(crate) code: Code,
+    pub(crate) options: Options,
+    pub(crate) payload: Bytes,
+}
+
+impl Outgoing {
+    /// Whether it has Block options of its own.
+    pub(crate) fn is_in_blocks(&self) -> bool {
+        self.has(OptionNumber::BLOCK1) || self.has(OptionNumber::BLOCK2)
+    }
+
+    pub(crate) fn has(&self, number: OptionNumber) -> bool {
+        self.options.iter().any(|(other, _)| other == number)
+    }
+
+    /// Whether some class of responses is not wanted (RFC 7967 §2.1).
+    pub(crate) fn no_response(&self) -> bool {
+        self.options.uint(OptionNumber::NO_RESPONSE).is_some_and(|bits| bits != 0)
+    }
+
+    /// Its Request-Tag, where it has one.
+    pub(crate) fn tag(&self) -> Option<&Bytes> {
+        self.options.values(OptionNumber::REQUEST_TAG).next()
+    }
+
+    /// Whether asking it again from the start is the same as asking once: it is safe, and has
+    /// nothing that would have to be sent again.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.code == Code::GET && self.payload.is_empty()
+    }
+
+    /// The same request, which asks for this block of its answer.
+    pub(crate) fn with_block2(&self, block: Block) -> Outgoing {
+        let mut message = self.clone();
+        message.options.set_uint(OptionNumber::BLOCK2, block.to_uint());
+        message
+    }
 }
 
 impl Outgoing {
@@ -75,6 +112,7 @@ pub struct RequestBuilder {
     message: Outgoing,
     timeout: Option<Duration>,
     fault: Option<ErrorKind>,
+    manner: Manner,
 }
 
 impl RequestBuilder {
@@ -82,10 +120,11 @@ impl RequestBuilder {
         let mut options = Options::default();
         let fault = target(&mut options, base, reference).err();
         let message = Outgoing { code, options, payload: Bytes::new() };
-        RequestBuilder { via, message, timeout: None, fault }
+        RequestBuilder { via, message, timeout: None, fault, manner: Manner::default() }
     }
 
-    /// Sets the payload.
+    /// Sets the body. What is too large for one message to this peer goes in blocks
+    /// (RFC 7959 §2.5).
     pub fn body(mut self, payload: impl Into<Bytes>) -> Self {
         self.message.payload = payload.into();
         self
@@ -134,8 +173,9 @@ impl RequestBuilder {
         self
     }
 
-    /// Waits this long for the response, connecting included; `request_timeout` of the
-    /// configuration otherwise.
+    /// Waits this long for the response, connecting included. Where it goes in blocks, the time
+    /// is for all of them together. Otherwise each message has `request_timeout` of the
+    /// configuration: a large body may take as long as it moves.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -153,6 +193,19 @@ impl RequestBuilder {
         }
     }
 
+    /// The largest block for this request and its response; otherwise
+    /// [`BlockWise::size`](crate::engine::BlockWise) of the configuration.
+    pub fn block_size(mut self, size: BlockSize) -> Self {
+        self.manner.size = Some(size);
+        self
+    }
+
+    /// Calls `hook` after each block of a body that goes in blocks.
+    pub fn progress(mut self, hook: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.manner.progress = ProgressHook::new(hook);
+        self
+    }
+
     /// The message as it will be sent, but for its token: for tools that show or measure it.
     ///
     /// # Errors
@@ -165,8 +218,13 @@ impl RequestBuilder {
         }
     }
 
-    /// Sends it and waits for the response. Any response is `Ok`, 4.xx and 5.xx too. Nothing is
-    /// sent twice that may have arrived, whatever the answer (CODE-12, CODE-13).
+    /// Sends it and waits for the response, whole. Any response is `Ok`, 4.xx and 5.xx too.
+    /// Nothing is sent twice that may have arrived, whatever the answer (CODE-12, CODE-13); but
+    /// a body in blocks that the peer has lost in the middle (4.08) begins anew, once.
+    ///
+    /// Bodies that need more than one message go in blocks both ways, which are put together
+    /// here, up to `max_response_body`. A GET whose representation changes meanwhile is started
+    /// again, at most twice.
     ///
     /// # Errors
     ///
@@ -174,15 +232,70 @@ impl RequestBuilder {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future cancels the request: where it has not left yet, it is not sent.
+    /// Dropping the future cancels the request: where it has not left yet, it is not sent, and
+    /// of a body in blocks no more is sent or asked for.
     pub async fn send(self) -> Result<Response, Error> {
         if let Some(fault) = self.fault {
             return Err(Error::unsent(fault));
         }
         match self.via {
-            Via::Remote(remote) => remote.send(self.message, self.timeout).await,
-            Via::Client(target) => target.send(self.message, self.timeout).await,
+            Via::Remote(remote) => self.manner.by(remote, self.timeout).run(self.message).await,
+            Via::Client(target) => target.send(self.manner, self.message, self.timeout).await,
         }
+    }
+
+    /// Sends it with a body that is not held whole: what `body` gives goes in blocks as they
+    /// are acknowledged (Block1), at most 64 KiB are read ahead. `len` says how long the body
+    /// is, where that is known; a body of another length is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](RequestBuilder::send), and [`ErrorKind::Body`] for what `body` says. With
+    /// block-wise transfer switched off, [`ErrorKind::BlockWiseOff`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](RequestBuilder::send); what was taken from `body` is lost.
+    pub async fn send_stream<S>(self, body: S, len: Option<u64>) -> Result<Response, Error>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let (exchange, message, _lease) = self.connected().await?;
+        if !exchange.remote.cutting().wise().enabled {
+            return Err(Error::unsent(ErrorKind::BlockWiseOff));
+        }
+        exchange.run_stream(message, Source::stream(Box::pin(body), len)).await
+    }
+
+    /// Sends it and gives the response out as it comes, without holding its body whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](RequestBuilder::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](RequestBuilder::send).
+    pub async fn send_streaming(self) -> Result<StreamedResponse, Error> {
+        let (exchange, message, lease) = self.connected().await?;
+        let in_use = lease.map(|lease| Box::new(lease) as InUse);
+        exchange.run_streaming(message, in_use).await
+    }
+
+    /// The connection that it goes by, what is to be sent, and the use of the connection.
+    async fn connected(self) -> Result<(Exchange, Outgoing, Option<Lease>), Error> {
+        if let Some(fault) = self.fault {
+            return Err(Error::unsent(fault));
+        }
+        let (remote, left, lease) = match self.via {
+            Via::Remote(remote) => (remote, self.timeout, None),
+            Via::Client(target) => {
+                let until = target.until(self.timeout);
+                let lease = target.lease(until).await?;
+                (lease.remote().clone(), target.left(until), Some(lease))
+            }
+        };
+        Ok((self.manner.by(remote, left), self.message, lease))
     }
 }
 

@@ -1,20 +1,23 @@
 //! One connection, both roles, at either end.
 
+use crate::body::Cutting;
 use crate::engine::ReleaseNotice;
 use crate::error::{Closed, ConnectError, Error, PingFailure};
-use crate::mailbox::{Command, Mailbox};
+use crate::mailbox::{Command, Mailbox, TimeLimit};
 use crate::observation::ObserveBuilder;
 use crate::outgoing::{Outgoing, RequestBuilder, Via};
 use crate::policy::{Authority, Network, client_address};
 use crate::response::Response;
 use crate::waiting::Waiting;
+use bytes::Bytes;
 use coap_ws_core::PeerSettings;
+use coap_ws_core::block::Bert;
 use coap_ws_core::message::Code;
 use coap_ws_core::message::uri::Uri;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 /// The other end of one connection: ask it, ping it, release it. Cheap to clone.
 ///
@@ -51,6 +54,8 @@ pub struct RemoteInfo {
 pub(crate) struct RemoteShared {
     pub(crate) mailbox: Arc<Mailbox>,
     info: RemoteInfo,
+    cutting: Cutting,
+    tags: AtomicU32,
     pub(crate) opened: OnceLock<OpenedInfo>,
     pub(crate) settings: std::sync::Mutex<Option<PeerSettings>>,
     /// Why the opening handshake failed.
@@ -99,10 +104,12 @@ impl RemoteShared {
 }
 
 impl Remote {
-    pub(crate) fn new(mailbox: Arc<Mailbox>, info: RemoteInfo) -> Remote {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, info: RemoteInfo, cutting: Cutting) -> Remote {
         let shared = RemoteShared {
             mailbox,
             info,
+            cutting,
+            tags: AtomicU32::new(1),
             opened: OnceLock::new(),
             settings: std::sync::Mutex::new(None),
             failed: OnceLock::new(),
@@ -306,17 +313,49 @@ impl Remote {
         *self.shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    pub(crate) async fn send(
+    /// One message and its answer.
+    pub(crate) async fn ask(
         &self,
-        mut message: Outgoing,
-        timeout: Option<Duration>,
+        message: Arc<Outgoing>,
+        limit: Option<TimeLimit>,
     ) -> Result<Response, Error> {
+        Arc::clone(&self.shared.mailbox).request(message, limit).await
+    }
+
+    /// Says in a request which host it is for, where the connection implies another (REL-18).
+    pub(crate) fn name_host(&self, message: &mut Outgoing) {
         if self.info().alternative.is_some()
             && let Some(Ok(base)) = self.info().base.as_deref().map(Uri::parse)
         {
             message.name_host(&base);
         }
-        Arc::clone(&self.shared.mailbox).request(message, timeout).await
+    }
+
+    /// Waits for the peer's CSM, or for what `limit` says, or for the connection's end.
+    pub(crate) async fn settled(&self, limit: Option<TimeLimit>) {
+        Arc::clone(&self.shared.mailbox).settled(limit).await;
+    }
+
+    pub(crate) fn cutting(&self) -> &Cutting {
+        &self.shared.cutting
+    }
+
+    /// What SZX 7 means now (RFC 8323 §5.3.2; CSM-22).
+    pub fn bert(&self) -> Bert {
+        self.cutting().bert(&self.peer_settings().unwrap_or_default())
+    }
+
+    /// The most bytes that a message to the peer may have now.
+    pub fn max_send(&self) -> u32 {
+        let peer = self.peer_settings().unwrap_or_default().max_message_size;
+        peer.min(self.cutting().max_send_size())
+    }
+
+    /// A Request-Tag that no other body of this connection has (RFC 9175 §3.5.2).
+    pub(crate) fn next_tag(&self) -> Bytes {
+        let tag = self.shared.tags.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let skip = tag.iter().take_while(|byte| **byte == 0).count().min(3);
+        Bytes::copy_from_slice(tag.get(skip..).unwrap_or_default())
     }
 
     pub(crate) fn shared(&self) -> &RemoteShared {

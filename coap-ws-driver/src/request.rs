@@ -36,6 +36,10 @@ impl Request {
         self.view().as_bytes().len()
     }
 
+    pub(crate) const fn message(&self) -> &OwnedMessage {
+        &self.message
+    }
+
     /// The method.
     pub fn method(&self) -> Code {
         self.view().code()

@@ -2,6 +2,7 @@
 
 use crate::options::Options;
 use bytes::Bytes;
+use coap_ws_core::block::Block;
 use coap_ws_core::message::{
     Code, ContentFormat, Encode, EncodeError, Encoder, OptionNumber, OwnedMessage,
 };
@@ -79,6 +80,35 @@ impl Response {
     pub fn option(mut self, number: OptionNumber, value: impl Into<Bytes>) -> Response {
         self.options.add(number, value.into());
         self
+    }
+
+    /// The block that it is.
+    pub(crate) fn block(&self, number: OptionNumber) -> Option<Block> {
+        self.options.uint(number).and_then(Block::from_uint)
+    }
+
+    /// Without what is said of blocks, for who gets it whole.
+    pub(crate) fn without_blocks(mut self) -> Response {
+        for number in [OptionNumber::BLOCK1, OptionNumber::BLOCK2, OptionNumber::SIZE2] {
+            self.options.remove(number);
+        }
+        self
+    }
+
+    pub(crate) fn set(&mut self, number: OptionNumber, value: Bytes) {
+        self.options.set(number, value);
+    }
+
+    pub(crate) fn set_uint(&mut self, number: OptionNumber, value: u32) {
+        self.options.set_uint(number, value);
+    }
+
+    pub(crate) fn remove(&mut self, number: OptionNumber) {
+        self.options.remove(number);
+    }
+
+    pub(crate) fn has(&self, number: OptionNumber) -> bool {
+        self.options.iter().any(|(other, _)| other == number)
     }
 
     /// The response code.

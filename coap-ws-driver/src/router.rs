@@ -86,6 +86,7 @@ struct Route {
     notifier: Option<Notifier>,
     attributes: Vec<(&'static str, String)>,
     listed: bool,
+    in_blocks: bool,
 }
 
 impl Router {
@@ -161,6 +162,14 @@ impl Router {
         self
     }
 
+    /// Hands the requests of a path on block by block, as they come: the handler answers each
+    /// with what [`coap_ws_core::block`] says, and holds no body whole.
+    #[must_use]
+    pub fn in_blocks(mut self, path: &str) -> Router {
+        self.route(path).in_blocks = true;
+        self
+    }
+
     /// Is told of each connection when it is open: the place to keep the remote of a client in
     /// order to ask it later.
     #[must_use]
@@ -179,7 +188,14 @@ impl Router {
         let index = self.routes.iter().position(|route| route.pattern == pattern);
         let index = index.unwrap_or_else(|| {
             let (methods, attributes) = (Vec::new(), Vec::new());
-            let route = Route { pattern, methods, notifier: None, attributes, listed: true };
+            let route = Route {
+                pattern,
+                methods,
+                notifier: None,
+                attributes,
+                listed: true,
+                in_blocks: false,
+            };
             self.routes.push(route);
             self.routes.len().saturating_sub(1)
         });
@@ -264,6 +280,11 @@ impl Handler for Router {
     fn notifier(&self, request: &Request) -> Option<Notifier> {
         let segments: SmallVec<[&str; 8]> = request.segments().collect();
         self.find(&segments).and_then(|(route, _)| route.notifier.clone())
+    }
+
+    fn takes_blocks(&self, request: &Request) -> bool {
+        let segments: SmallVec<[&str; 8]> = request.segments().collect();
+        self.find(&segments).is_some_and(|(route, _)| route.in_blocks)
     }
 
     fn connected(&self, remote: &Remote) {

@@ -7,7 +7,7 @@ use crate::answers::Pending;
 use crate::notifier::{Notifier, Place};
 use crate::request::Request;
 use crate::response::Response;
-use coap_ws_core::message::{Code, ContentFormat};
+use coap_ws_core::message::{Code, ContentFormat, OwnedMessage};
 use coap_ws_core::{Instant, ObserverId, RequestId};
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
@@ -165,6 +165,11 @@ impl<F: Future<Output = Response>> Watches<F> {
                 Poll::Ready(None) | Poll::Pending => return None,
             }
         }
+    }
+
+    /// The request that registered an observer.
+    pub(crate) fn message(&self, id: ObserverId) -> Option<&OwnedMessage> {
+        Some(self.observers.get(&id)?.asked.request.message())
     }
 
     /// What an observer is told instead, where its handler gives another format than before

@@ -69,6 +69,7 @@ const ABOVE: [&str; 4] = ["client", "dial", "router", "server"];
 const BELOW: [&str; 10] = [
     "answers",
     "asks",
+    "body",
     "driver",
     "handler",
     "mailbox",

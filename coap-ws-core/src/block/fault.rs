@@ -93,6 +93,9 @@ pub enum BlockError {
         /// The largest body that is taken.
         limit: u64,
     },
+    /// A request with No-Response has a body of more than one block: the option would hide the
+    /// answers that ask for the next one (NR-16).
+    NoResponse,
     /// A success without Block1, although more blocks were to come: what the server has done
     /// with a part of the body cannot be known.
     Unacknowledged,
@@ -108,6 +111,9 @@ impl fmt::Display for BlockError {
             Self::EtagChanged => f.write_str("the representation kept changing between blocks"),
             Self::FormatChanged => f.write_str("the Content-Format changed between blocks"),
             Self::TooLarge { limit } => write!(f, "the body has more than {limit} bytes"),
+            Self::NoResponse => {
+                f.write_str("No-Response cannot go with a body of more than one block")
+            }
             Self::Unacknowledged => f.write_str("the peer did not say what it did with a block"),
         }
     }

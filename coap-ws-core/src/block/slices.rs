@@ -129,6 +129,12 @@ impl Slices {
         progress
     }
 
+    /// The body is as long as this, as far as is known by now: for one that comes from a stream,
+    /// whose end is seen late. A block is the last one where nothing is known to follow it.
+    pub const fn set_body_len(&mut self, body_len: u64) {
+        self.body_len = body_len;
+    }
+
     /// How many bytes of the body have arrived, as far as we were told.
     pub const fn arrived(&self) -> u64 {
         self.at

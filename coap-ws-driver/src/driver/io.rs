@@ -76,8 +76,9 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             }
         }
         let engine = self.engine.poll_timeout();
-        let handles = self.asks.deadline().into_iter().chain(self.watches.deadline());
-        let Some(deadline) = engine.into_iter().chain(handles).min() else { return moved };
+        let ours = self.asks.deadline().into_iter().chain(self.bodies.deadline());
+        let ours = ours.chain(self.watches.deadline());
+        let Some(deadline) = engine.into_iter().chain(ours).min() else { return moved };
         // An earlier deadline moves the timer; a later one lets it fire early once.
         let at = self.armed.map_or(deadline, |armed| armed.min(deadline));
         self.armed = Some(at);
@@ -87,6 +88,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             self.engine.handle_timeout(now);
             self.asks.expire(now);
             self.watches.expire(now);
+            self.bodies.expire(now);
             moved = true;
         }
         moved

@@ -1,11 +1,12 @@
 //! Observers in the task of their connection (RFC 7641 §4).
 
 use super::Driver;
+use crate::body::Peer;
 use crate::handler::Handler;
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{Timer, Transport};
-use coap_ws_core::message::{Code, Message};
+use coap_ws_core::message::{Code, Message, OwnedMessage};
 use coap_ws_core::{NotifyError, ObserverId, Refused, RefusedWhy, Responder};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
@@ -47,7 +48,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             // There are as many observers as may be, or the answer was not wanted.
             Ok(None) => Ok(()),
             Err(refused) => {
-                if refused.why == RefusedWhy::NoRoom {
+                if matches!(refused.why, RefusedWhy::NoRoom | RefusedWhy::TooLarge { .. }) {
                     self.watches.keep_asked(id, asked);
                 }
                 Err(refused)
@@ -86,11 +87,27 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         self.watches.start(cx, until, |request| self.handler.call(request))
     }
 
+    /// Tells a notification, or its first block where it is not to go whole (BLK-19).
+    fn tell_part(&mut self, observer: ObserverId, response: &Response) -> Result<(), NotifyError> {
+        let now = self.timer.now();
+        let peer = Peer::of(self.engine.config(), self.engine.connection());
+        let limited = |message: &OwnedMessage| self.bodies.limits(message, response);
+        if !self.watches.message(observer).is_some_and(limited) {
+            let outcome = self.engine.notify(now, observer, response);
+            let Err(NotifyError::Refused(RefusedWhy::TooLarge { .. })) = outcome else {
+                return outcome;
+            };
+        }
+        let Some(message) = self.watches.message(observer) else { return Err(NotifyError::Gone) };
+        let part = self.bodies.first_block(now, message, response, peer);
+        self.engine.notify(now, observer, &part)
+    }
+
     /// Gives a notification to the connection; false where it has to wait for room.
     fn tell(&mut self, observer: ObserverId, response: Response) -> bool {
         let now = self.timer.now();
         let mut response = self.watches.check(observer, response);
-        let mut outcome = self.engine.notify(now, observer, &response);
+        let mut outcome = self.tell_part(observer, &response);
         if let Err(NotifyError::Refused(why)) = &outcome
             && *why != RefusedWhy::NoRoom
         {

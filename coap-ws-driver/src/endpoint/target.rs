@@ -2,6 +2,7 @@
 
 use super::lease::Lease;
 use super::shared::Shared;
+use crate::body::Manner;
 use crate::dial::Whereto;
 use crate::error::Error;
 use crate::outgoing::Outgoing;
@@ -30,18 +31,21 @@ impl Target {
     /// Sends a request by the connection there is, or a new one.
     pub(crate) async fn send(
         &self,
+        manner: Manner,
         message: Outgoing,
         timeout: Option<Duration>,
     ) -> Result<Response, Error> {
         let until = self.until(timeout);
         let first = self.lease(until).await?;
-        match first.remote().send(message.clone(), self.left(until)).await {
+        let exchange = manner.clone().by(first.remote().clone(), self.left(until));
+        match exchange.run(message.clone()).await {
             // The connection ended or was released between being looked at and being used: the
             // request has not left, so it may go by another one.
             Err(error) if error.is_of_the_end() && error.sent() == Sent::No => {
                 first.is_over();
                 let second = self.lease(until).await?;
-                second.remote().send(message, self.left(until)).await
+                let exchange = manner.by(second.remote().clone(), self.left(until));
+                exchange.run(message).await
             }
             done => done,
         }

@@ -1,9 +1,11 @@
 //! What an engine adds to a connection's configuration.
 
+use super::block_wise::BlockWise;
 use super::framer::Framer;
 use super::tap::TapSlot;
 use crate::gauge::FrameLimits;
 use crate::handshake::HandshakeLimits;
+use coap_ws_core::message::OptionNumber;
 use coap_ws_core::{Config, Rate, Side};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +39,11 @@ pub struct EngineConfig {
     /// Whether the application has the last word about who may connect, by
     /// [`Event::Asked`](super::Event::Asked). It has `handshake_timeout` to say it.
     pub ask: bool,
+    /// How bodies go in blocks. The engine leaves it to the [`Driver`](crate::Driver): it hands
+    /// out each message as it is, and refuses Block options unless
+    /// [`understood`](Config::understood) has them. With options of your own in there, name
+    /// Block1 and Block2 too.
+    pub block_wise: BlockWise,
     /// Who listens in. Nobody.
     pub tap: TapSlot,
 }
@@ -106,7 +113,15 @@ impl EngineConfig {
             control_frames: Rate { per_second: 20, burst: 64 },
             max_fragments: FrameLimits::default().max_fragments,
             ask: false,
+            block_wise: BlockWise::default(),
             tap: TapSlot::default(),
+        }
+    }
+
+    /// Who uses it processes these critical options itself, where bodies go in blocks at all.
+    pub(crate) fn understand(&mut self, options: &'static [OptionNumber]) {
+        if self.block_wise.enabled && self.connection.understood.is_empty() {
+            self.connection.understood = options;
         }
     }
 

@@ -71,6 +71,7 @@
     clippy::arithmetic_side_effects
 )]
 
+mod block_wise;
 mod command;
 mod config;
 mod event;
@@ -82,6 +83,7 @@ mod tap;
 mod time;
 mod transmit;
 
+pub use block_wise::BlockWise;
 pub use config::{EngineConfig, SharedConfig};
 pub use event::{
     AbortNotice, Event, MAX_ALTERNATIVES, MAX_DIAGNOSTIC, Opened, OpeningError, ReleaseNotice,
@@ -92,6 +94,7 @@ use crate::gauge::Receiver;
 use crate::handshake::HandshakeError;
 use crate::policy::Policy;
 use bytes::{Buf, BytesMut};
+use coap_ws_core::message::OptionNumber;
 use coap_ws_core::{Budget, ConfigError, Connection, Heap, Instant, Side};
 use framer::Framer;
 use http::HeaderMap;
@@ -297,6 +300,21 @@ impl Engine {
             stage: Stage::Opening(Box::new(opening)),
             config,
         })
+    }
+
+    /// The owner of the engine processes these critical options itself. Before the opening
+    /// handshake is done; `understood` of the configuration, where it is set, counts more.
+    pub(crate) fn understand(&mut self, options: &'static [OptionNumber]) {
+        if self.config.block_wise.enabled && self.config.connection.understood.is_empty() {
+            // For who has not said so in the configuration, which others may share.
+            let mut config = self.config().clone();
+            config.understand(options);
+            self.config = config.into();
+        }
+    }
+
+    pub(crate) fn shared_config(&self) -> SharedConfig {
+        self.config.clone()
     }
 
     /// The configuration.

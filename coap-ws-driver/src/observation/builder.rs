@@ -78,7 +78,7 @@ impl ObserveBuilder {
             Via::Client(target) => Some(Again::new(target, message, timeout, self.reconnect)),
             Via::Remote(_) => None,
         };
-        Ok(Observation { joined, again })
+        Ok(Observation { joined, again, whole: None })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::endpoint::{Lease, Target};
 use crate::error::{Error, ErrorKind};
 use crate::feed::Feed;
-use crate::mailbox::CancelOnDrop;
+use crate::mailbox::{CancelOnDrop, TimeLimit};
 use crate::outgoing::{Outgoing, Via};
 use crate::remote::Remote;
 use crate::response::Response;
@@ -23,6 +23,8 @@ pub(super) struct Joined {
     /// The answer to the registration, until it is read.
     pub(super) first: Option<Response>,
     pub(super) remote: Remote,
+    /// What registered, to ask for the rest of a large notification.
+    pub(super) request: Arc<Outgoing>,
     /// Deregisters; goes before the lease.
     _cancel: CancelOnDrop,
     /// While somebody observes by it, a connection is not idle.
@@ -62,9 +64,13 @@ async fn on(
     let remote = remote.clone();
     let feed = Arc::new(Feed::default());
     let mailbox = Arc::clone(&remote.shared().mailbox);
-    let registered = mailbox.observe(message.clone(), timeout, Arc::clone(&feed)).await;
-    let (first, cancel) = registered?;
-    Ok(Joined { feed, first: Some(first), remote, _cancel: cancel, _lease: None })
+    let mut request = message.clone();
+    remote.name_host(&mut request);
+    let request = Arc::new(request);
+    let asked = remote.cutting().registration(&request);
+    let limit = timeout.map(TimeLimit::new);
+    let (first, cancel) = mailbox.observe(asked, limit, Arc::clone(&feed)).await?;
+    Ok(Joined { feed, first: Some(first), remote, request, _cancel: cancel, _lease: None })
 }
 
 type Joining = Pin<Box<dyn Future<Output = Result<Joined, Error>> + Send>>;

@@ -5,14 +5,16 @@ mod join;
 
 pub use builder::ObserveBuilder;
 
+use crate::body::Manner;
 use crate::error::Error;
 use crate::remote::Remote;
 use crate::response::Response;
 use futures_util::Stream;
 use join::{Again, Joined};
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 /// What a resource is, whenever it changes: a [`Stream`] of responses.
@@ -45,7 +47,11 @@ use std::task::{Context, Poll, ready};
 pub struct Observation {
     joined: Joined,
     again: Option<Again>,
+    /// A notification whose rest is on its way.
+    whole: Option<Whole>,
 }
+
+type Whole = Pin<Box<dyn Future<Output = Result<Response, Error>> + Send>>;
 
 impl Observation {
     /// The next item, `None` when it is over.
@@ -85,8 +91,16 @@ impl Observation {
                 }
                 continue;
             }
+            if let Some(whole) = &mut self.whole {
+                let outcome = ready!(whole.as_mut().poll(cx));
+                self.whole = None;
+                return Poll::Ready(Some(outcome));
+            }
             if let Some(first) = self.joined.first.take() {
-                return Poll::Ready(Some(Ok(first)));
+                match self.complete(first) {
+                    Some(first) => return Poll::Ready(Some(Ok(first))),
+                    None => continue,
+                }
             }
             let item = ready!(self.joined.feed.poll_next(cx));
             match (&mut self.again, &item) {
@@ -94,8 +108,26 @@ impl Observation {
                 (Some(again), Some(Err(error))) => again.failed(error),
                 _ => {}
             }
-            return Poll::Ready(item);
+            return match item {
+                Some(Ok(response)) => match self.complete(response) {
+                    Some(response) => Poll::Ready(Some(Ok(response))),
+                    None => continue,
+                },
+                other => Poll::Ready(other),
+            };
         }
+    }
+
+    /// A notification that is whole; of another one the rest is asked for, by plain requests
+    /// (RFC 7959 §2.6; BLK-19).
+    fn complete(&mut self, response: Response) -> Option<Response> {
+        let exchange = Manner::default().by(self.joined.remote.clone(), None);
+        let request = &self.joined.request;
+        if !exchange.is_part(request, &response) {
+            return Some(response);
+        }
+        self.whole = Some(Box::pin(exchange.complete(Arc::clone(request), response)));
+        None
     }
 }
 

@@ -3,6 +3,7 @@
 use super::ServerLimits;
 use super::open::{Open, Place};
 use crate::accept::AcceptHook;
+use crate::body::{BlockMemory, UNDERSTOOD};
 use crate::channel::Channel;
 use crate::driver::Driver;
 use crate::engine::{Engine, EngineConfig, EngineError, ReleaseNotice, SharedConfig};
@@ -57,6 +58,7 @@ struct Shared<H> {
     engine: SharedConfig,
     handler: Arc<H>,
     open: Arc<Open>,
+    block_memory: Arc<BlockMemory>,
 }
 
 impl AcceptorConfig {
@@ -88,9 +90,12 @@ where
     pub fn new(mut config: AcceptorConfig, handler: H) -> Acceptor<R, H> {
         config.engine.connection.serves = handler.serves();
         config.engine.ask = config.accept.is_some();
+        config.engine.understand(UNDERSTOOD);
         let open = Arc::new(Open::new(config.limits.clone()));
         let engine = SharedConfig::from(config.engine.clone());
-        let shared = Shared { config, engine, handler: Arc::new(handler), open };
+        let block_memory = BlockMemory::new(config.limits.block_memory);
+        let handler = Arc::new(handler);
+        let shared = Shared { config, engine, handler, open, block_memory };
         Acceptor { shared: Arc::new(shared), runtime: PhantomData }
     }
 
@@ -229,7 +234,8 @@ where
         // The configuration was checked when the server started.
         let engine = engine.ok()?;
         let handler = Arc::clone(&self.handler);
-        let (remote, mut driver) = Driver::new(engine, stream, timer, handler, info);
+        let (remote, driver) = Driver::new(engine, stream, timer, handler, info);
+        let mut driver = driver.with_block_memory(Arc::clone(&self.block_memory));
         if let Some(accept) = &self.config.accept {
             driver = driver.with_accept(accept.clone());
         }

@@ -6,7 +6,7 @@ mod open;
 pub use acceptor::{Acceptor, AcceptorConfig};
 
 use crate::accept::{AcceptHook, Upgrade};
-use crate::engine::{EngineConfig, ReleaseNotice};
+use crate::engine::{BlockWise, EngineConfig, ReleaseNotice};
 use crate::handler::Handler;
 use crate::policy::Policy;
 use crate::runtime::{Runtime, sleep};
@@ -62,6 +62,9 @@ pub struct ServerLimits {
     /// Connections of one address; one more is closed at once. `None`: behind a proxy all come
     /// from one. 64 is sensible where clients connect directly (T09).
     pub max_connections_per_ip: Option<usize>,
+    /// Bytes of all connections' incomplete requests and of answers that are kept for their next
+    /// blocks. 64 MiB (T72).
+    pub block_memory: usize,
     /// How long a graceful shutdown may take. 30 s, then what is left is aborted (T95).
     pub shutdown_grace: Duration,
 }
@@ -72,6 +75,7 @@ impl Default for ServerLimits {
             max_connections: 10_000,
             max_pending_handshakes: 1024,
             max_connections_per_ip: None,
+            block_memory: 64 * 1024 * 1024,
             shutdown_grace: Duration::from_secs(30),
         }
     }
@@ -149,6 +153,14 @@ impl<R: Runtime> Server<R> {
     /// Limits and timeouts of each connection.
     pub fn config(mut self, config: EngineConfig) -> Server<R> {
         self.config.engine = config;
+        self
+    }
+
+    /// How bodies go in blocks: `false` switches it off, a block size is the largest that is
+    /// used, a [`BlockWise`] says everything. Part of [`config`](Self::config), which comes
+    /// before it.
+    pub fn block_wise(mut self, block_wise: impl Into<BlockWise>) -> Server<R> {
+        self.config.engine.block_wise = block_wise.into();
         self
     }
 
