@@ -183,12 +183,14 @@ fn a_handler_may_end_its_own_connection() {
 }
 
 #[test]
-fn t45_a_response_too_large_for_the_peer_becomes_a_small_5_00() {
+fn t45_without_blocks_a_response_too_large_for_the_peer_becomes_a_small_5_00() {
     for limit in [64, 100, 1152, 10_000] {
         let app = Router::new().get("/big", async || vec![1; 65_536]);
         let mut far = config(Side::Initiator);
         far.connection.limits.max_message_size = limit;
-        let mut rig = Rig::new(config(Side::Acceptor), far, app).opened();
+        let mut near = config(Side::Acceptor);
+        near.block_wise = false.into();
+        let mut rig = Rig::new(near, far, app).opened();
         get(&mut rig, "big");
         assert_eq!(rig.far.codes(), [Code::INTERNAL_SERVER_ERROR], "limit {limit}");
         let size = rig.far.responses[0].1.view().as_bytes().len();

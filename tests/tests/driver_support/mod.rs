@@ -6,6 +6,7 @@
 // Each test binary uses a part of it.
 #![allow(dead_code, unused_imports)]
 
+pub(crate) mod blocks;
 mod far;
 mod memory;
 mod task;
