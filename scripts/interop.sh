@@ -129,6 +129,9 @@ ours_asks() {
     "$venv/bin/python" -c '
 import sys
 sys.stdout.buffer.write(bytes(i % 251 for i in range(65_536)))' >"$logs/large"
+    "$venv/bin/python" -c '
+import sys
+sys.stdout.buffer.write(bytes(i % 249 for i in range(1 << 20)))' >"$logs/mebibyte"
 
     name=ours_asks.get_hello
     if client $name 0 get "$base/hello"; then same $name "$(text hi)"; fi
@@ -176,6 +179,28 @@ sys.stdout.buffer.write(bytes(i % 251 for i in range(65_536)))' >"$logs/large"
     if client $name 0 get "$base/large"; then same $name "$logs/large"; fi
     name=ours_asks.post_echo_large
     if client $name 0 post -d "@$logs/large" "$base/echo"; then same $name "$logs/large"; fi
+
+    # 1 MiB each way: more than a message holds, so in BERT blocks, and in such of 1024 bytes.
+    name=ours_asks.post_echo_mebibyte
+    if client $name 0 post -v -d "@$logs/mebibyte" "$base/echo"; then
+        same $name "$logs/mebibyte"
+        name=ours_asks.mebibyte_in_bert
+        if grep -q '^> .*Block1 .*(BERT)' "$logs/ours_asks.post_echo_mebibyte.err" &&
+            grep -q '^< .*Block2 .*(BERT)' "$logs/ours_asks.post_echo_mebibyte.err"; then
+            ok $name
+        else
+            fail $name "no BERT in both directions"
+        fi
+    fi
+    name=ours_asks.mebibyte_in_blocks
+    if client $name 0 post --block-size 1024 -d "@$logs/mebibyte" "$base/echo"; then
+        same $name "$logs/mebibyte"
+    fi
+    name=ours_asks.mebibyte_to_a_file
+    if client $name 0 post -d "@$logs/mebibyte" -o "$logs/saved" "$base/echo"; then
+        cp "$logs/saved" "$logs/$name.out"
+        same $name "$logs/mebibyte"
+    fi
 
     # Our client answers the server's request for /hello, on the connection it asks on.
     name=ours_asks.reverse

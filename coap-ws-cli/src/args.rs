@@ -7,6 +7,7 @@ use crate::input::{self, Body, ExtraOption, HeaderField};
 use crate::tls::{ClientTlsArgs, ServerTlsArgs};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use coap_ws_tokio::Proxy;
+use coap_ws_tokio::core::block::BlockSize;
 use coap_ws_tokio::core::message::ContentFormat;
 use coap_ws_tokio::policy::{Network, Origin, PublicUri};
 use std::path::PathBuf;
@@ -123,9 +124,13 @@ pub(crate) struct RequestArgs {
     /// Only show where it would connect and the bytes it would send
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Write the payload of the answer to a file
+    /// Write the payload of the answer to a file, as it comes: it may be of any size
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// The largest block of a large body (RFC 7959): 16 to 1024 bytes, a power of two, or `bert`
+    /// for as much as both ends allow [default: bert]
+    #[arg(long, value_name = "N", value_parser = input::block_size)]
+    pub(crate) block_size: Option<BlockSize>,
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
 }

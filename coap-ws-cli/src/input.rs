@@ -5,6 +5,7 @@ use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::text::parse_hex;
 use bytes::Bytes;
+use coap_ws_tokio::core::block::BlockSize;
 use coap_ws_tokio::core::message::{ContentFormat, OptionNumber};
 use http::{HeaderName, HeaderValue};
 use std::io::Read;
@@ -84,6 +85,18 @@ pub(crate) fn content_format(text: &str) -> Result<ContentFormat, String> {
         "known are text, link-format, xml, octet-stream, exi, json, json-patch, merge-patch, \
          cbor, cwt, cbor-seq, senml-json, senml-cbor, their media types, and numbers to 65535"
             .to_owned()
+    })
+}
+
+/// Reads the size of a block: 16 to 1024, or `bert`.
+pub(crate) fn block_size(text: &str) -> Result<BlockSize, String> {
+    if text.eq_ignore_ascii_case("bert") {
+        return Ok(BlockSize::Bert);
+    }
+    let bytes = text.parse().ok();
+    let exact = |size: &BlockSize| !size.is_bert() && Some(size.bytes()) == bytes;
+    BlockSize::ALL.into_iter().find(exact).ok_or_else(|| {
+        "a block has 16, 32, 64, 128, 256, 512 or 1024 bytes, or is `bert`".to_owned()
     })
 }
 

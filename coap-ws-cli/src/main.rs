@@ -13,6 +13,7 @@ mod exit;
 mod input;
 mod output;
 mod paint;
+mod progress;
 mod say;
 mod text;
 mod timing;

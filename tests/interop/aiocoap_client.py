@@ -18,6 +18,7 @@ from aiocoap.numbers.contentformat import ContentFormat
 from aiocoap.util import linkformat
 
 LARGE = bytes(i % 251 for i in range(65_536))
+MEBIBYTE = bytes(i % 249 for i in range(1 << 20))
 OURS = b"hello from the aiocoap client"
 # For each check; a peer that never answers fails one check, not the whole run.
 TIMEOUT_S = 10
@@ -92,12 +93,30 @@ class Checks:
         expect(answer.opt.block2, None)
         expect_bytes(answer.payload, LARGE)
 
-    async def refuses_block2(self):
-        """Block2 is critical and our server does not serve blocks yet, so 4.02 is what is right
-        (RFC 7252 §5.4.1); the connection lives on. When it does serve them, this becomes 2.05 and
-        all of LARGE, and aiocoap's own server will pass again."""
+    async def get_large_in_blocks(self):
+        """In blocks of 1024 bytes, as the first request asks for them."""
         answer = await self.ask(codes.GET, "/large", block2=(0, False, 6))
-        expect(answer.code, codes.BAD_OPTION)
+        expect(answer.code, codes.CONTENT)
+        expect_bytes(answer.payload, LARGE)
+
+    async def get_large_in_bert(self):
+        """SZX 7 is answered with SZX 7, as both CSMs say (RFC 8323 section 6)."""
+        answer = await self.ask(codes.GET, "/large", blockwise=False, block2=(0, False, 7))
+        expect(answer.code, codes.CONTENT)
+        expect(answer.opt.block2.size_exponent, 7)
+        expect(answer.opt.block2.block_number, 0)
+        expect_bytes(answer.payload, LARGE)
+
+    async def post_echo_mebibyte(self):
+        """1 MiB each way: more than a message holds, so in BERT blocks."""
+        answer = await self.ask(codes.POST, "/echo", MEBIBYTE)
+        expect_one_of(answer.code, (codes.CONTENT, codes.CHANGED))
+        expect_bytes(answer.payload, MEBIBYTE)
+
+    async def post_mebibyte_and_one(self):
+        """One byte more than our server takes; aiocoap's own has no such limit."""
+        answer = await self.ask(codes.POST, "/echo", MEBIBYTE + b"x")
+        expect_one_of(answer.code, (codes.REQUEST_ENTITY_TOO_LARGE, codes.CHANGED))
 
     async def post_echo_large_in_one_message(self):
         answer = await self.ask(codes.POST, "/echo", LARGE, blockwise=False)
@@ -134,8 +153,11 @@ ALL = [
     Checks.not_found,
     Checks.well_known_core,
     Checks.get_large_in_one_message,
-    Checks.refuses_block2,
+    Checks.get_large_in_blocks,
+    Checks.get_large_in_bert,
     Checks.post_echo_large_in_one_message,
+    Checks.post_echo_mebibyte,
+    Checks.post_mebibyte_and_one,
     Checks.many_at_once,
     Checks.reverse,
     Checks.release,  # the last: it ends the connection

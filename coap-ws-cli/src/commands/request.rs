@@ -7,12 +7,14 @@ use crate::errors::{Failure, unsendable};
 use crate::exit::Exit;
 use crate::input::Hex;
 use crate::output;
+use crate::progress::Bar;
 use crate::say;
 use crate::text;
 use coap_ws_tokio::core::SendError;
 use coap_ws_tokio::core::message::uri::Uri;
 use coap_ws_tokio::core::message::{Code, Encode, EncodeError, Message, encode_message};
-use coap_ws_tokio::{RequestBuilder, Response};
+use coap_ws_tokio::{Error, RequestBuilder, Response};
+use std::path::Path;
 
 impl From<RequestArgs> for BodyRequestArgs {
     /// A request whose method has no payload.
@@ -42,8 +44,23 @@ pub(super) fn run(method: Code, args: BodyRequestArgs, global: Global) -> Result
     }
     super::client(async {
         let remote = target.connect().await?;
-        let answer = ask(&target, complete(remote.request(method, uri)), global).await?;
-        let exit = output::deliver(&answer, args.output.as_deref());
+        let bar = Bar::new();
+        let told = bar.clone();
+        let request = complete(remote.request(method, uri));
+        let request = request.progress(move |progress| told.show(progress));
+        let file = args.output.as_deref().filter(|path| *path != Path::new("-"));
+        let exit = match file {
+            Some(path) => {
+                let answer = timed(&target, request, global, RequestBuilder::send_streaming).await;
+                output::save(answer.inspect_err(|_| bar.clear())?, path, &bar, &target.attempt)
+                    .await
+            }
+            None => {
+                let answer = ask(&target, request, global).await;
+                bar.clear();
+                output::deliver(&answer?, args.output.as_deref())
+            }
+        };
         target.release().await;
         exit
     })
@@ -55,12 +72,25 @@ pub(super) async fn ask(
     request: RequestBuilder,
     global: Global,
 ) -> Result<Response, Failure> {
+    timed(target, request, global, RequestBuilder::send).await
+}
+
+/// The same, whatever is made of the answer.
+async fn timed<T, F>(
+    target: &Target,
+    request: RequestBuilder,
+    global: Global,
+    send: impl FnOnce(RequestBuilder) -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Error>>,
+{
     target.timing.asked();
     let request = match target.time_left() {
         Some(left) => request.timeout(left),
         None => request,
     };
-    let outcome = request.send().await;
+    let outcome = send(request).await;
     target.timing.answered();
     if global.timing {
         target.timing.tell();
@@ -82,6 +112,9 @@ fn build(request: RequestBuilder, args: &RequestArgs) -> RequestBuilder {
     }
     for Hex(etag) in &args.etag {
         request = request.etag(etag.clone());
+    }
+    if let Some(size) = args.block_size {
+        request = request.block_size(size);
     }
     if let Some(bits) = args.no_response {
         request = request.no_response(bits);

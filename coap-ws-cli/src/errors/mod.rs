@@ -1,5 +1,6 @@
 //! Failures in three parts: what happened, why it probably did, and what to try.
 
+mod blocks;
 mod closed;
 mod connecting;
 mod handshake;
@@ -71,6 +72,13 @@ impl Failure {
             ErrorKind::Timeout => no_answer(attempt),
             ErrorKind::Send(error) => unsendable(*error),
             ErrorKind::Unusable(error) => unusable(*error),
+            ErrorKind::Block(error) => blocks::failure(*error),
+            ErrorKind::Refused(refused) => Failure::new(
+                Exit::of(refused.response().code()),
+                error.to_string(),
+                "the server does not have it any more, or not for us",
+                "try again from the start",
+            ),
             other => Failure::new(
                 Exit::Usage,
                 error.to_string(),
@@ -171,7 +179,7 @@ pub(crate) fn unsendable(error: SendError) -> Failure {
             Exit::Usage,
             format!("the request has {}, and only {limit} may be sent", text::count(size, "byte")),
             "the server's CSM limits the size of a message (RFC 8323 §5.3.1)",
-            "send less at a time; requests are not cut into blocks yet (RFC 7959)",
+            "send less at a time, or fewer options",
         ),
         SendError::Encode(error) => Failure::new(
             Exit::Usage,

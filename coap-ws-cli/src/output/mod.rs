@@ -2,9 +2,12 @@
 //! stdout.
 
 mod cbor;
+mod file;
 mod hexdump;
 mod json;
 mod links;
+
+pub(crate) use file::save;
 
 use crate::describe;
 use crate::errors::Failure;

@@ -89,13 +89,15 @@ fn a_header_that_cannot_be_set() {
 
 #[test]
 fn a_request_that_is_too_large() {
-    // This server takes 1152 bytes and no more.
+    // This server takes 1152 bytes and no more. A body would go in blocks; an option cannot.
     let server = fake::websocket(|socket| socket.send(fake::CSM));
-    let data = "x".repeat(2000);
-    let parts = ["2,00", "Max-Message-Size", "send less"];
-    let ran = run(&["put", "-d", &data, &server]);
-    assert!(ran.err.contains("only 1152 may be sent"), "{}", ran.err);
-    ran.fails(2, ["only 1152", "§5.3.1", parts[2]]);
+    let option = format!("65000={}", "x".repeat(2000));
+    let ran = run(&["get", "-O", &option, &server]);
+    assert!(ran.err.contains("the request has 2,0"), "{}", ran.err);
+    ran.fails(2, ["only 1152 may be sent", "§5.3.1", "send less"]);
+    let server = fake::websocket(|socket| socket.send(fake::CSM));
+    let ran = run(&["put", "-d", "x", "-O", &option, &server]);
+    ran.fails(2, ["no room for a block", "path and options", "fewer options"]);
 }
 
 #[test]

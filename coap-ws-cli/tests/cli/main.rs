@@ -1,5 +1,6 @@
 //! The real binary, over real sockets.
 
+mod blocks;
 mod conditions;
 mod decode;
 mod demo;
