@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Patch(BodyRequestArgs),
     /// The same, so that doing it twice is as good as once (RFC 8132)
     Ipatch(BodyRequestArgs),
+    /// Watch a resource: one record a line, whenever it changes (RFC 7641)
+    Observe(ObserveArgs),
     /// Measure CoAP Pings
     Ping(PingArgs),
     /// List the resources of a server
@@ -146,6 +148,33 @@ pub(crate) struct BodyRequestArgs {
     pub(crate) content_format: Option<ContentFormat>,
     #[command(flatten)]
     pub(crate) request: RequestArgs,
+}
+
+/// An observation.
+#[derive(Args, Debug)]
+pub(crate) struct ObserveArgs {
+    /// coap+ws://HOST[:PORT]/PATH[?QUERY], or short: :8683/x, host/x, host:8683/x
+    pub(crate) uri: String,
+    /// End after this many records
+    #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+    /// End after this long
+    #[arg(long = "for", value_name = "SECONDS", value_parser = input::seconds)]
+    pub(crate) duration: Option<Duration>,
+    /// A JSON object for each record, on one line
+    #[arg(long)]
+    pub(crate) json_lines: bool,
+    /// Connect again when the connection is lost, and go on
+    #[arg(long)]
+    pub(crate) reconnect: bool,
+    /// The format that the records should have, by name or number
+    #[arg(short, long, value_name = "FORMAT", value_parser = input::content_format)]
+    pub(crate) accept: Option<ContentFormat>,
+    /// Add an option; the value is text, 0x and hexadecimal digits, or nothing
+    #[arg(short = 'O', long = "option", value_name = "NUMBER=VALUE", value_parser = input::option)]
+    pub(crate) options: Vec<ExtraOption>,
+    #[command(flatten)]
+    pub(crate) connect: ConnectArgs,
 }
 
 #[derive(Args, Debug)]

@@ -3,6 +3,7 @@
 mod decode;
 mod demo;
 mod discover;
+mod observe;
 mod ping;
 mod request;
 mod serve;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Fetch(args) => request::run(Code::FETCH, args, global),
         Command::Patch(args) => request::run(Code::PATCH, args, global),
         Command::Ipatch(args) => request::run(Code::IPATCH, args, global),
+        Command::Observe(args) => observe::run(&args, global),
         Command::Ping(args) => ping::run(&args, global),
         Command::Discover(args) => discover::run(&args, global),
         Command::Serve(args) => serve::run(args, global),

@@ -17,7 +17,7 @@ use coap_ws_tokio::engine::{EngineConfig, TapSlot};
 use coap_ws_tokio::policy::{AllowedOrigins, Policy};
 use coap_ws_tokio::tls::ServerTls;
 use coap_ws_tokio::{
-    Answer, DEFAULT_PORT, DEFAULT_SECURE_PORT, Handler, Remote, Request, Router, Server,
+    Answer, DEFAULT_PORT, DEFAULT_SECURE_PORT, Handler, Notifier, Remote, Request, Router, Server,
 };
 use std::io::ErrorKind;
 use std::time::Instant;
@@ -192,6 +192,10 @@ impl<H: Handler<Future = Answer>> Handler for Logged<H> {
             say::note(&format!("{asked}  {code}  {length}  {}", ms(begun.elapsed())));
             response
         })
+    }
+
+    fn notifier(&self, request: &Request) -> Option<Notifier> {
+        self.handler.notifier(request)
     }
 
     fn connected(&self, remote: &Remote) {

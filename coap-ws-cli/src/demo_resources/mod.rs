@@ -2,6 +2,7 @@
 
 mod clock;
 mod keep;
+mod observed;
 mod store;
 mod whoami;
 
@@ -18,7 +19,8 @@ const INDEX: &str = "\
 This is the demo server of coap-ws: CoAP over WebSockets (RFC 8323).
 
   GET  /hello        a greeting
-  GET  /time         the time, now
+  GET  /time         the time, now; observe it: every second
+  GET  /obs          a number; observe it: every 5 seconds, or when you PUT or DELETE it
   POST /echo         gives the payload back
   PUT  /store/NAME   keeps a payload; GET, POST and DELETE it too
   GET  /store        what is kept
@@ -35,9 +37,6 @@ pub(crate) fn router() -> Router {
     let router = Router::new()
         .get("/", async |r: Request| represent(&r, ContentFormat::TEXT, INDEX))
         .get("/hello", async |r: Request| represent(&r, ContentFormat::TEXT, HELLO))
-        .get("/time", async |r: Request| {
-            represent(&r, ContentFormat::TEXT, clock::now()).max_age(1)
-        })
         .post("/echo", async |r: Request| echo(&r))
         .get("/large", async |r: Request| represent(&r, ContentFormat::OCTET_STREAM, large()))
         .get("/slow", slow)
@@ -46,7 +45,7 @@ pub(crate) fn router() -> Router {
         })
         .get("/reverse", reverse)
         .post("/reverse", reverse);
-    describe(store::routes(router))
+    describe(observed::routes(store::routes(router)))
 }
 
 /// What `/.well-known/core` says of them (RFC 6690 §3, RFC 7252 §7.2.1).
@@ -55,6 +54,7 @@ fn describe(router: Router) -> Router {
         ("/", "What there is", "index", "0"),
         ("/hello", "A greeting", "greeting", "0"),
         ("/time", "The time, now", "clock", "0"),
+        ("/obs", "A number that grows, PUT, DELETE", "observe", "0"),
         ("/echo", "POST: gives the payload back", "echo", ""),
         ("/store", "PUT, GET, POST, DELETE /store/NAME", "store", "40"),
         ("/large", "65,536 bytes", "large", "42"),

@@ -92,6 +92,13 @@ impl Failure {
         }
     }
 
+    /// Why an observation ended.
+    pub(crate) fn of_loss(error: &Error, attempt: &Attempt) -> Failure {
+        let mut failure = Failure::of(error, attempt);
+        failure.what = failure.what.replace(" before it answered", "");
+        failure
+    }
+
     /// Why a Ping got no Pong.
     pub(crate) fn of_ping(failure: &PingFailure, attempt: &Attempt) -> Failure {
         match failure {

@@ -43,6 +43,24 @@ pub(super) fn pretty(text: &str) -> Option<String> {
     Some(out.text)
 }
 
+/// The text without white space between its parts, `None` where it is no JSON.
+pub(super) fn compact(text: &str) -> Option<String> {
+    let json: &RawValue = serde_json::from_str(text).ok()?;
+    let mut out = String::with_capacity(json.get().len());
+    let mut rest = json.get().chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' => {
+                out.push('"');
+                string(&mut rest, &mut out);
+            }
+            c if c.is_whitespace() => {}
+            c => out.push(c),
+        }
+    }
+    Some(out)
+}
+
 #[derive(Default)]
 struct Layout {
     text: String,

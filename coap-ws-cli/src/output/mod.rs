@@ -42,6 +42,30 @@ pub(crate) fn deliver(response: &Response, file: Option<&Path>) -> Result<Exit, 
     Ok(exit)
 }
 
+/// Tells the status alone.
+pub(crate) fn tell_status(response: &Response) {
+    say::note(&status(response, Paint::stderr()));
+}
+
+/// A payload on one line: text as it is, JSON without line breaks, CBOR in diagnostic notation,
+/// all else in hexadecimal digits.
+pub(crate) fn one_line(response: &Response) -> String {
+    let payload = response.body();
+    let kind = Kind::of(response.format());
+    let text = std::str::from_utf8(payload).ok();
+    let text = text.filter(|text| !matches!(kind, Kind::Unknown) || text::is_readable(text));
+    let shown = match (kind, text) {
+        (Kind::Json, Some(text)) => json::compact(text),
+        (Kind::Cbor, _) => cbor::diagnostic(payload),
+        _ => None,
+    };
+    match shown.as_deref().or(text) {
+        Some(text) if !matches!(kind, Kind::Bytes) => text::one_line(text),
+        _ if payload.is_empty() => String::new(),
+        _ => format!("0x{}", text::hex(payload)),
+    }
+}
+
 fn write(path: &Path, payload: &[u8]) -> Result<(), Failure> {
     let count = text::count(payload.len(), "byte");
     match std::fs::write(path, payload) {

@@ -13,11 +13,13 @@ fn the_demo_shows_every_step_and_ends_well() {
         "GET /hello",
         "PUT /store/demo",
         "GET /.well-known/core",
+        "tell me of changes",
+        "the last answer has no Observe",
         "Ping",
         "the server asks the client",
         "Release",
         "01 01 40 b5 68 65 6c 6c 6f",
-        "All 11 checks hold",
+        "All 13 checks hold",
     ] {
         assert!(ran.text().contains(part), "no `{part}` in {}", ran.text());
     }

@@ -9,6 +9,7 @@ mod exit_codes;
 mod failures;
 mod fake;
 mod input;
+mod observe;
 mod serve;
 mod support;
 mod trace;

@@ -71,8 +71,9 @@ fn ping_counts_and_measures() {
 fn discover_lists_every_resource() {
     let server = Served::demo();
     let ran = server.ask(&["discover"], "").ends(0);
-    for path in "/ /hello /time /echo /store /large /slow /whoami /reverse".split(' ') {
-        let link = format!("<{path}>;title=\"");
+    for path in "/ /hello /time /obs /echo /store /large /slow /whoami /reverse".split(' ') {
+        let observable = if ["/time", "/obs"].contains(&path) { ";obs" } else { "" };
+        let link = format!("<{path}>{observable};title=\"");
         assert!(ran.text().contains(&link), "no {link} in {}", ran.text());
     }
     // The path does not matter, and a filter goes along.

@@ -1,14 +1,14 @@
 //! What the demo shows, step by step.
 
 use super::expect::{Expect, Payload};
-use super::recorder::Recorder;
+use super::recorder::{Record, Recorder};
 use super::show::Show;
 use crate::demo_resources::{HELLO, large};
 use crate::text;
-use coap_ws_tokio::core::message::{Code, ContentFormat};
+use coap_ws_tokio::core::message::{Code, ContentFormat, Message};
 use coap_ws_tokio::core::{CloseReason, Side};
-use coap_ws_tokio::engine::{EngineConfig, TapSlot};
-use coap_ws_tokio::{Client, Error, Remote, RequestBuilder, Response, Router};
+use coap_ws_tokio::engine::{EngineConfig, TapSlot, Way};
+use coap_ws_tokio::{Client, Error, Observation, Remote, RequestBuilder, Response, Router};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,6 +43,7 @@ pub(super) async fn all<W: io::Write>(address: SocketAddr, show: &mut Show<W>) {
     stage.not_found().await;
     stage.discover().await;
     stage.large().await;
+    stage.observe().await;
     stage.ping().await;
     stage.reverse().await;
     stage.release().await;
@@ -130,6 +131,49 @@ impl<'s, W: io::Write> Stage<'s, W> {
         self.ask(self.client.get("/large"), &expect, "every one of 65,536 bytes").await;
     }
 
+    async fn observe(&mut self) {
+        self.show.step(
+            "GET /time, and tell me of changes",
+            "The answer registers an observer; a notification has the same token (RFC 7641).",
+        );
+        let begun = Instant::now();
+        let seen = self.client.observe("/time").timeout(PATIENCE).await;
+        let mut seen = match seen {
+            Ok(seen) => seen,
+            Err(error) => return self.show.wrong(&error.to_string()),
+        };
+        let first = self.told(&mut seen).await;
+        let second = self.told(&mut seen).await;
+        let time = begun.elapsed();
+        self.messages();
+        match (first, second) {
+            (Some(first), Some(second)) if first < second => {
+                self.show.right("the time, and a later one that nobody asked for", Some(time));
+            }
+            (first, second) => self.show.wrong(&format!("not a clock: {first:?}, {second:?}")),
+        }
+        // Deregisters: the same GET with Observe 1; its answer has no Observe.
+        drop(seen);
+        let begun = Instant::now();
+        let mut records = Vec::new();
+        while begun.elapsed() < PATIENCE && !records.iter().any(is_the_last) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            records.extend(self.recorder.take());
+        }
+        let last = records.iter().any(is_the_last);
+        self.show.messages(&records);
+        match last {
+            true => self.show.right("enough: the last answer has no Observe", None),
+            false => self.show.wrong("the deregistration got no answer"),
+        }
+    }
+
+    /// The text of the next notification.
+    async fn told(&self, seen: &mut Observation) -> Option<String> {
+        let item = tokio::time::timeout(PATIENCE, seen.next()).await.ok()??;
+        item.ok()?.success().ok()?.text().ok()
+    }
+
     async fn ping(&mut self) {
         self.show.step("Ping", "Are you there? (RFC 8323 §5.4)");
         let begun = Instant::now();
@@ -187,6 +231,12 @@ impl<'s, W: io::Write> Stage<'s, W> {
         let records = self.recorder.take();
         self.show.messages(&records);
     }
+}
+
+/// Whether a message is an answer behind which no notification follows.
+fn is_the_last((way, message): &Record) -> bool {
+    let message = Message::parse(message).ok();
+    *way == Way::In && message.is_some_and(|m| m.code().is_response() && m.observe().is_none())
 }
 
 fn verdict(answer: Result<Response, Error>, expect: &Expect<'_>) -> Result<(), String> {

@@ -17,7 +17,7 @@ async fn played(router: Router) -> (Exit, String) {
 async fn all_is_right_with_the_demo_resources() {
     let (exit, shown) = played(demo_resources::router()).await;
     assert_eq!(exit, Exit::Success, "{shown}");
-    assert!(shown.contains("All 11 checks hold"), "{shown}");
+    assert!(shown.contains("All 13 checks hold"), "{shown}");
     assert!(!shown.contains("WRONG"), "{shown}");
 }
 
@@ -30,7 +30,7 @@ async fn a_wrong_answer_is_told_and_ends_with_1() {
     assert!(shown.contains("WRONG payload 8 bytes \"good bye\" instead of"), "{shown}");
     assert!(shown.contains("WRONG 4.04 Not Found instead of 2.01 Created"), "{shown}");
     assert!(shown.contains("WRONG the client was asked 0 times"), "{shown}");
-    assert!(shown.contains("of 11 checks do not hold"), "{shown}");
+    assert!(shown.contains("of 13 checks do not hold"), "{shown}");
 }
 
 #[tokio::test]
@@ -40,5 +40,5 @@ async fn one_wrong_answer_is_enough() {
     let (exit, shown) = played(router).await;
     assert_eq!(exit, Exit::Failed, "{shown}");
     assert!(shown.contains("WRONG 2.05 Content instead of 4.04 Not Found"), "{shown}");
-    assert!(shown.contains("1 of 11 checks do not hold"), "{shown}");
+    assert!(shown.contains("1 of 13 checks do not hold"), "{shown}");
 }
