@@ -202,6 +202,21 @@ sys.stdout.buffer.write(bytes(i % 249 for i in range(1 << 20)))' >"$logs/mebibyt
         same $name "$logs/mebibyte"
     fi
 
+    # Three states that follow each other, and the server hears that we are gone.
+    name=ours_asks.observe
+    if client $name 0 observe -n 3 "$base/time"; then
+        if [ "$(wc -l <"$logs/$name.out")" != 3 ] || ! sort -cu "$logs/$name.out" 2>/dev/null; then
+            fail $name "not three numbers that grow: $(tr '\n' ' ' <"$logs/$name.out")"
+        elif ! grep -qx 'observers 1' "$logs/aiocoap_server.out" ||
+            [ "$(grep '^observers' "$logs/aiocoap_server.out" | tail -n 1)" != 'observers 0' ]; then
+            fail $name "the server did not hear that nobody observes it any more"
+        else
+            ok $name
+        fi
+    fi
+    name=ours_asks.observe_unobservable
+    if client $name 0 observe "$base/hello"; then same $name "$(text $'hi\n')"; fi
+
     # Our client answers the server's request for /hello, on the connection it asks on.
     name=ours_asks.reverse
     if client $name 0 get --serve "$base/reverse"; then

@@ -6,7 +6,8 @@ With coaps+ws, CA is the PEM file of the authority that the server's certificate
 
 One line for each check, `ok NAME` or `FAIL NAME why`; exits 1 if one failed. All checks use one
 connection, in this order. The server's /large and /echo take and give 65,536 bytes, and its
-/reverse asks its client (this program) for /hello.
+/reverse asks its client (this program) for /hello; its /time is text that grows, and can be
+observed.
 """
 
 import asyncio
@@ -130,6 +131,33 @@ class Checks:
         answers = [answer.payload for answer in await asyncio.gather(*asked)]
         expect(answers, bodies)
 
+    async def observe_time(self):
+        """The answer and two notifications, of which aiocoap drops what is not numbered
+        ascendingly."""
+        request = Message(code=codes.GET, uri=self.base + "/time", observe=0)
+        asked = self.context.request(request)
+        first = await asked.response
+        self.answers += 1
+        expect(first.code, codes.CONTENT)
+        if first.opt.observe is None:
+            raise Failed("it is not observed")
+        told, number = [first.payload], first.opt.observe
+        async for notification in asked.observation:
+            expect(notification.code, codes.CONTENT)
+            if notification.opt.observe <= number:
+                raise Failed(f"number {notification.opt.observe} after {number}")
+            number = notification.opt.observe
+            told.append(notification.payload)
+            if len(told) == 3:
+                break
+        expect(told, sorted(set(told)))
+        asked.observation.cancel()
+
+    async def get_after_observing(self):
+        """Whatever aiocoap does to end an observation, the connection lives on."""
+        await asyncio.sleep(1.2)
+        expect((await self.ask(codes.GET, "/hello")).code, codes.CONTENT)
+
     async def reverse(self):
         before = self.hello.asked
         answer = await self.ask(codes.GET, "/reverse")
@@ -160,6 +188,8 @@ ALL = [
     Checks.post_mebibyte_and_one,
     Checks.many_at_once,
     Checks.reverse,
+    Checks.observe_time,
+    Checks.get_after_observing,
     Checks.release,  # the last: it ends the connection
 ]
 

@@ -10,6 +10,7 @@ also on coaps+ws with the port after that. Runs until it is ended by a signal.
     /echo              POST  gives the payload back
     /large             GET   65,536 bytes, byte i is i % 251
     /reverse           GET   asks its own client for /hello, and gives the answer back
+    /time              GET   a number of four digits; observe it: five times a second
     /.well-known/core  GET   what there is
 """
 
@@ -91,14 +92,35 @@ class Reverse(resource.Resource):
         return Message(payload=answer.payload, content_format=answer.opt.content_format)
 
 
+class Time(resource.ObservableResource):
+    """Grows while the server runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.ticks = 0
+
+    async def tick(self):
+        while True:
+            await asyncio.sleep(0.2)
+            self.ticks += 1
+            self.updated_state()
+
+    def update_observation_count(self, count):
+        print("observers", count, flush=True)
+
+    async def render_get(self, request):
+        return text(f"{self.ticks:04}")
+
+
 async def main(port, certificate=None, key=None):
-    site, bodies, reverse = resource.Site(), {}, Reverse()
+    site, bodies, reverse, time = resource.Site(), {}, Reverse(), Time()
     site.add_resource(["hello"], Hello())
     site.add_resource(["store"], Store(bodies))
     site.add_resource(["store"], StoreBelow(bodies))
     site.add_resource(["echo"], Echo())
     site.add_resource(["large"], Large())
     site.add_resource(["reverse"], reverse)
+    site.add_resource(["time"], time)
     listing = resource.WKCResource(site.get_resources_as_linkheader)
     site.add_resource([".well-known", "core"], listing)
     tls = None
@@ -109,7 +131,7 @@ async def main(port, certificate=None, key=None):
         site, bind=("127.0.0.1", port - PORT_RULE), transports=["ws"], _ssl_context=tls
     )
     print("ready", flush=True)
-    await asyncio.Event().wait()
+    await time.tick()
 
 
 if __name__ == "__main__":
