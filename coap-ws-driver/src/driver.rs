@@ -435,6 +435,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.mailbox.register(cx.waker());
+        this.watches.polled();
         loop {
             match this.run(cx) {
                 Ok(done) => {

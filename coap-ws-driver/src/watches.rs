@@ -20,6 +20,10 @@ use std::task::{Context, Poll};
 /// beyond gets a plain answer (OBS-02).
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
+/// How many notifications are begun in one poll of the task; then its neighbours go first,
+/// however often a resource changes.
+const RUNS_A_POLL: usize = 128;
+
 /// The observers of one connection, at most the core's `max_observers`.
 pub(crate) struct Watches<F> {
     /// Those whose first answer is still being made.
@@ -32,6 +36,8 @@ pub(crate) struct Watches<F> {
     waiting: VecDeque<(ObserverId, Response)>,
     /// Of all requests that are kept.
     bytes: usize,
+    /// How many more may be begun in this poll.
+    left: usize,
 }
 
 /// A request that wants to be told of changes.
@@ -69,7 +75,13 @@ impl<F: Future<Output = Response>> Watches<F> {
             running: FuturesUnordered::new(),
             waiting: VecDeque::new(),
             bytes: 0,
+            left: RUNS_A_POLL,
         }
+    }
+
+    /// The task is polled.
+    pub(crate) fn polled(&mut self) {
+        self.left = RUNS_A_POLL;
     }
 
     /// A request wants to be told of changes; its handler is called next.
@@ -129,14 +141,20 @@ impl<F: Future<Output = Response>> Watches<F> {
     }
 
     /// Calls the handler of the observer that has been due for longest, and polls it once. The
-    /// notification, where it is ready; `None` where nobody is due.
+    /// notification, where it is ready; `None` where nobody is due, or enough was done in this
+    /// poll.
     pub(crate) fn start(
         &mut self,
         cx: &mut Context<'_>,
         until: Instant,
         call: impl FnOnce(Request) -> F,
     ) -> Option<Poll<(ObserverId, Response)>> {
+        if self.left == 0 && !self.due.is_empty() {
+            cx.waker().wake_by_ref();
+            return None;
+        }
         let id = self.due.pop_front()?;
+        self.left = self.left.saturating_sub(1);
         let Some(observer) = self.observers.get_mut(&id) else { return Some(Poll::Pending) };
         // Before the handler looks: what changes after is told by another notification.
         observer.asked.seen = observer.asked.notifier.version();

@@ -148,14 +148,29 @@ fn an_error_ends_it_behind_the_last_state() {
     assert!(matches!(now(&mut seen), Some(None)));
 }
 
-/// The last message that the far end has got and not answered: its token and its options, and
-/// what of it says that it registers or deregisters.
-fn left(rig: &mut Rig<NoHandler>) -> (Vec<u8>, Vec<(u16, Vec<u8>)>, Option<u32>, Vec<u8>) {
+/// What of a request counts when it is repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    code: Code,
+    token: Vec<u8>,
+    /// Without Observe.
+    options: Vec<(OptionNumber, Vec<u8>)>,
+    observe: Option<u32>,
+    payload: Vec<u8>,
+}
+
+/// The last request that the far end has got and not answered.
+fn asked(rig: &Rig<NoHandler>) -> Asked {
     let (_, message) = rig.far.requests.last().expect("there is a request");
     let view = message.view();
     let options = view.options().filter(|option| option.number != OptionNumber::OBSERVE);
-    let options = options.map(|option| (option.number.get(), option.value.to_vec())).collect();
-    (view.token().to_vec(), options, view.observe(), view.payload().to_vec())
+    Asked {
+        code: view.code(),
+        token: view.token().to_vec(),
+        options: options.map(|option| (option.number, option.value.to_vec())).collect(),
+        observe: view.observe(),
+        payload: view.payload().to_vec(),
+    }
 }
 
 // OBS-06, OBS-07, OBS-10
@@ -167,8 +182,8 @@ fn dropping_it_repeats_the_request_with_observe_1() {
     let mut task = Task::new(builder.send());
     task.run(10);
     rig.run();
-    let (token, mut options, observe, _) = left(&mut rig);
-    assert_eq!(observe, Some(0));
+    let registration = asked(&rig);
+    assert_eq!((registration.observe, registration.options.len()), (Some(0), 4));
     rig.far.respond_next(&Response::content("0"));
     rig.run();
     task.run(10);
@@ -176,9 +191,9 @@ fn dropping_it_repeats_the_request_with_observe_1() {
     assert_eq!(rig.far.open(), 0);
     drop(seen);
     rig.run();
-    let deregistration = left(&mut rig);
-    options.retain(|(number, _)| *number != OptionNumber::ETAG.get());
-    assert_eq!(deregistration, (token, options, Some(1), vec![]));
+    let mut same = Asked { observe: Some(1), ..registration };
+    same.options.retain(|(number, _)| *number != OptionNumber::ETAG);
+    assert_eq!(asked(&rig), same);
     assert_eq!(rig.far.gone.len(), 1, "the server has heard it");
 }
 
@@ -191,16 +206,15 @@ fn an_observation_by_fetch_ends_by_fetch() {
     let mut task = Task::new(fetch.send());
     task.run(10);
     rig.run();
-    let (token, options, observe, payload) = left(&mut rig);
-    assert_eq!((observe, &payload[..]), (Some(0), &b"which"[..]));
+    let registration = asked(&rig);
+    assert_eq!((registration.observe, &registration.payload[..]), (Some(0), &b"which"[..]));
     rig.far.respond_next(&Response::content("0"));
     rig.run();
     task.run(10);
     drop(task.output.take());
     rig.run();
-    let (_, message) = rig.far.requests.last().unwrap();
-    assert_eq!(message.view().code(), Code::FETCH);
-    assert_eq!(left(&mut rig), (token, options, Some(1), payload));
+    assert_eq!(registration.code, Code::FETCH);
+    assert_eq!(asked(&rig), Asked { observe: Some(1), ..registration });
 }
 
 // OBS-06: nobody listens any more, though there was no answer yet.
@@ -214,7 +228,7 @@ fn dropping_the_registration_deregisters_what_has_left() {
     task.drop_it();
     rig.run();
     assert_eq!(rig.far.requests.len(), 2);
-    assert_eq!(left(&mut rig).2, Some(1));
+    assert_eq!(asked(&rig).observe, Some(1));
 }
 
 #[test]

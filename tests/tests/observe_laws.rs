@@ -145,8 +145,8 @@ impl World {
                     Err(why) => assert_eq!(why, NotifyError::Refused(RefusedWhy::NoRoom)),
                 }
             }
-            Step::ToServer(count) => drop(self.to_server(count)),
-            Step::ToClient(count) => drop(self.to_client(count)),
+            Step::ToServer(count) => drop(self.carry_there(count)),
+            Step::ToClient(count) => drop(self.carry_back(count)),
             Step::Answer(_) | Step::Notify(_) | Step::Refuse(_) => {}
         }
         self.events();
@@ -172,7 +172,7 @@ impl World {
         }
     }
 
-    fn to_server(&mut self, count: usize) -> usize {
+    fn carry_there(&mut self, count: usize) -> usize {
         let mut carried = 0;
         while carried < count && self.server.wants_input() {
             let Some(Transmit::Message(bytes)) = self.client.poll_transmit() else { break };
@@ -188,7 +188,7 @@ impl World {
         carried
     }
 
-    fn to_client(&mut self, count: usize) -> usize {
+    fn carry_back(&mut self, count: usize) -> usize {
         let mut carried = 0;
         while carried < count {
             let Some(Transmit::Message(bytes)) = self.server.poll_transmit() else { break };
@@ -215,7 +215,7 @@ impl World {
         for _ in 0..10_000 {
             self.step(Step::Answer(0));
             self.step(Step::Notify(0));
-            let carried = self.to_server(100) + self.to_client(100);
+            let carried = self.carry_there(100) + self.carry_back(100);
             self.events();
             if carried == 0 && self.waiting.is_empty() && self.due.is_empty() {
                 for (exchange, (path, seen)) in &self.watched {

@@ -390,6 +390,29 @@ fn a_change_that_the_handler_itself_makes_is_told_once_and_spins_nothing() {
     assert_eq!(rig.far.responses.len(), 4);
 }
 
+// T70: a resource that changes whenever it is looked at keeps nobody else from the thread.
+#[test]
+fn a_resource_that_never_rests_leaves_the_thread_to_others() {
+    let changed = Notifier::new();
+    let (own, calls) = (changed.clone(), Arc::new(AtomicUsize::new(0)));
+    let called = Arc::clone(&calls);
+    let handler = move || {
+        called.fetch_add(1, Ordering::Relaxed);
+        own.notify();
+        async { "x" }
+    };
+    let app = Router::new().observable("/n", (changed, handler));
+    let mut rig = Rig::acceptor(app).opened();
+    rig.far.observe(&get());
+    let bytes = rig.far.take_output();
+    rig.wire.borrow_mut().give(&bytes);
+    for poll in 1..=3 {
+        rig.near.poll();
+        assert_eq!(calls.load(Ordering::Relaxed), 1 + 128 * poll);
+        assert!(rig.near.is_woken(), "it goes on");
+    }
+}
+
 // T79
 #[test]
 fn a_notification_that_is_not_made_in_time_is_5_03_and_the_end() {
