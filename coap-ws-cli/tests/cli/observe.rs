@@ -38,7 +38,7 @@ fn it_deregisters_before_it_goes() {
     });
     assert_eq!(registers, leaves, "the same token");
     assert!(sent.last().unwrap().contains("Release"), "{sent:#?}");
-    let last = ran.err.lines().filter(|line| line.starts_with('<')).next_back().unwrap();
+    let last = ran.err.lines().rfind(|line| line.starts_with('<')).unwrap();
     assert!(last.contains("2.05 Content") && !last.contains("Observe"), "{last}");
 }
 
