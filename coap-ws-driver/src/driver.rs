@@ -325,6 +325,11 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
 
     /// Calls the handler of a request, or answers it where that is not the handler's business.
     fn start(&mut self, cx: &mut Context<'_>, responder: Responder, message: OwnedMessage) {
+        if !self.remote.is_addressed_by(message.view()) {
+            let refusal = Response::error(Code::NOT_FOUND, "not a name of this server (Uri-Host)");
+            self.respond(responder, refusal);
+            return;
+        }
         let inbound = match body::is_in_blocks(&message.view()) {
             true => self.blocks(message),
             false => self.bodies.whole(message),

@@ -31,11 +31,13 @@
 
 mod authority;
 mod forwarded;
+mod names;
 mod origin;
 mod public_uri;
 
 pub use authority::{Authority, AuthorityError, Host};
 pub use forwarded::{Network, NetworkError, client_address};
+pub(crate) use names::Names;
 pub use origin::{Origin, OriginError};
 pub use public_uri::{PublicUri, PublicUriError, Scheme};
 
@@ -49,7 +51,8 @@ use std::net::IpAddr;
 pub struct Policy {
     /// What clients call this server (`--public-uri`); needed behind a proxy and wherever names
     /// matter. When not empty, a request's `Host` must match one of them: the host, and the port
-    /// if the URI states one (T11).
+    /// if the URI states one (T11). So must the Uri-Host of a CoAP request that differs from the
+    /// `Host`, else it is answered 4.04 (T13).
     pub public_uris: Vec<PublicUri>,
     /// Pages of which other origins may connect (`--allow-origin`). Default: none (T10).
     pub allowed_origins: AllowedOrigins,
@@ -69,13 +72,7 @@ impl Policy {
     /// Whether `host`, of a `Host` header or an absolute request target, is a name of this server
     /// (T11).
     pub fn answers_to(&self, host: &Authority) -> bool {
-        if self.public_uris.is_empty() {
-            return match self.bind {
-                Bind::Loopback => host.host.is_local(),
-                Bind::Any => true,
-            };
-        }
-        self.public_uris.iter().any(|uri| uri.matches(host))
+        names::answers(&self.public_uris, self.bind, host)
     }
 
     /// Whether `host` is the name that the TLS handshake asked for, if there was one and it

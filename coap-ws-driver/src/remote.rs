@@ -6,14 +6,14 @@ use crate::error::{Closed, ConnectError, Error, PingFailure};
 use crate::mailbox::{Command, Mailbox, TimeLimit};
 use crate::observation::ObserveBuilder;
 use crate::outgoing::{Outgoing, RequestBuilder, Via};
-use crate::policy::{Authority, Network, client_address};
+use crate::policy::{Authority, Names, Network, client_address};
 use crate::response::Response;
 use crate::waiting::Waiting;
 use bytes::Bytes;
 use coap_ws_core::PeerSettings;
 use coap_ws_core::block::Bert;
-use coap_ws_core::message::Code;
 use coap_ws_core::message::uri::Uri;
+use coap_ws_core::message::{Code, Message, OptionNumber};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -49,6 +49,8 @@ pub struct RemoteInfo {
     pub certificates: Vec<bytes::Bytes>,
     /// Proxies whose word on who the client is counts.
     pub trusted_proxies: Vec<Network>,
+    /// What we are called, at the end that accepted.
+    pub(crate) names: Option<Names>,
 }
 
 pub(crate) struct RemoteShared {
@@ -311,6 +313,19 @@ impl Remote {
     /// What the peer has said of itself so far; `None` before its first CSM.
     pub fn peer_settings(&self) -> Option<PeerSettings> {
         *self.shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Whether a request of the peer's is meant for us. A client has no name (URI-23), and what
+    /// is asked of a proxy is meant for somebody else.
+    pub(crate) fn is_addressed_by(&self, request: Message<'_>) -> bool {
+        let Some(uri_host) = request.option(OptionNumber::URI_HOST) else { return true };
+        let (Some(names), Some(host)) = (&self.shared.info.names, self.authority()) else {
+            return true;
+        };
+        let proxied = [OptionNumber::PROXY_URI, OptionNumber::PROXY_SCHEME]
+            .iter()
+            .any(|number| request.option(*number).is_some());
+        proxied || names.include(uri_host, host)
     }
 
     /// One message and its answer.

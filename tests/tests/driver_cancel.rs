@@ -42,6 +42,7 @@ fn assert_nothing_leaked(rig: &mut Rig<NoHandler>, exchanges: usize) {
     assert_eq!(rig.far.open(), 0);
 }
 
+// T80
 #[test]
 fn t80_a_request_that_was_never_polled_is_never_sent() {
     let mut rig = rig(4);
@@ -51,6 +52,7 @@ fn t80_a_request_that_was_never_polled_is_never_sent() {
     assert_nothing_leaked(&mut rig, 4);
 }
 
+// T80
 #[test]
 fn t80_dropped_before_the_task_looked_it_is_not_sent() {
     let mut rig = rig(4);
@@ -62,6 +64,7 @@ fn t80_dropped_before_the_task_looked_it_is_not_sent() {
     assert_nothing_leaked(&mut rig, 4);
 }
 
+// T80
 #[test]
 fn t80_dropped_while_it_waits_behind_output_it_is_not_sent() {
     let mut rig = rig(4);
@@ -84,6 +87,7 @@ fn t80_dropped_while_it_waits_behind_output_it_is_not_sent() {
     assert_nothing_leaked(&mut rig, 4);
 }
 
+// T66
 #[test]
 fn t66_after_a_request_has_left_its_late_answer_is_ignored() {
     let mut rig = rig(1);
@@ -110,6 +114,7 @@ fn t66_after_a_request_has_left_its_late_answer_is_ignored() {
     assert_nothing_leaked(&mut rig, 1);
 }
 
+// T62
 #[test]
 fn t62_a_cancelled_request_that_is_never_answered_gives_its_place_back_in_time() {
     let mut rig = rig(1);
@@ -136,6 +141,7 @@ enum Step {
     Answer,
 }
 
+// T80
 #[test]
 fn t80_cancelling_either_of_two_requests_at_any_step_leaks_nothing() {
     use Step::{Answer, Everything, Near, PollFirst, PollSecond};
@@ -173,6 +179,7 @@ fn t80_cancelling_either_of_two_requests_at_any_step_leaks_nothing() {
     }
 }
 
+// T80
 #[test]
 fn t80_cancelling_over_and_over_holds_no_more_heap() {
     let mut rig = rig(8);
@@ -199,6 +206,7 @@ fn t80_cancelling_over_and_over_holds_no_more_heap() {
     assert_nothing_leaked(&mut rig, 8);
 }
 
+// T80
 #[test]
 fn t80_a_ping_that_was_dropped_frees_its_place_with_its_pong() {
     let mut rig = rig(4);

@@ -125,6 +125,7 @@ async fn dropping_a_dial_ends_its_connection() {
     assert!(seen.starts_with(b"GET /.well-known/coap"));
 }
 
+// T84
 #[tokio::test(start_paused = true)]
 async fn t84_a_client_dials_again_and_says_what_may_have_been_done() {
     let (_stop, remotes) = serve(app()).await;

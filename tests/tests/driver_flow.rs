@@ -61,6 +61,7 @@ fn sixty_four_pipelined_requests_take_one_read_and_one_write() {
     assert_eq!(rig.near.polls, 1);
 }
 
+// T61
 #[test]
 fn t61_a_thousand_pipelined_requests_of_a_ready_resource_get_a_thousand_answers() {
     let mut rig = ready_rig();
@@ -71,6 +72,7 @@ fn t61_a_thousand_pipelined_requests_of_a_ready_resource_get_a_thousand_answers(
     assert_eq!(rig.far.codes(), [Code::CONTENT; 1000]);
 }
 
+// T61
 #[test]
 fn t61_requests_beyond_the_table_get_5_03_and_the_others_their_answer() {
     let gate = Arc::new(Semaphore::new(0));
@@ -90,6 +92,7 @@ fn peak(call: impl FnOnce()) -> u64 {
     allocation_counter::measure(call).bytes_max
 }
 
+// T53
 #[test]
 fn t53_pending_answers_to_a_peer_that_does_not_read_wait_with_their_handlers() {
     let gate = Arc::new(Semaphore::new(0));
@@ -113,6 +116,7 @@ fn t53_pending_answers_to_a_peer_that_does_not_read_wait_with_their_handlers() {
     assert!(rig.far.responses.iter().all(|(_, message)| message.view().payload().len() == BIG));
 }
 
+// T53
 #[test]
 fn t53_ready_answers_to_a_peer_that_does_not_read_are_not_even_asked_for() {
     let mut rig = ready_rig();
@@ -132,6 +136,7 @@ fn t53_ready_answers_to_a_peer_that_does_not_read_are_not_even_asked_for() {
     assert_eq!(rig.far.codes(), [Code::CONTENT; 128]);
 }
 
+// T53
 #[test]
 fn t53_a_peer_that_never_reads_is_given_up_after_the_stall_timeout() {
     let mut rig = ready_rig();
@@ -198,6 +203,7 @@ fn large_answers_in_both_directions_at_once_do_not_stop_each_other() {
     assert!(!rig.remote.is_closed());
 }
 
+// T85
 #[test]
 fn t85_one_byte_at_a_time_gives_the_same_and_each_readiness_one_poll() {
     let rig = rig(app(&Arc::new(Semaphore::new(0))));
@@ -219,6 +225,7 @@ fn t85_one_byte_at_a_time_gives_the_same_and_each_readiness_one_poll() {
     assert!(calls.write_pending <= most && calls.read_pending <= most, "{calls:?}");
 }
 
+// T85
 #[test]
 fn t85_what_would_block_for_ever_costs_nothing() {
     let mut rig = ready_rig();
@@ -234,6 +241,7 @@ fn t85_what_would_block_for_ever_costs_nothing() {
     assert!(rig.near.polls <= before.0 + 3, "{} polls in twenty seconds", rig.near.polls);
 }
 
+// T86
 #[test]
 fn t86_spurious_wakes_change_nothing_and_cost_one_poll_each() {
     let mut rig = ready_rig();
@@ -252,6 +260,7 @@ fn t86_spurious_wakes_change_nothing_and_cost_one_poll_each() {
     assert_eq!(rig.far.codes(), [Code::CONTENT]);
 }
 
+// T85
 #[test]
 fn t85_interrupted_calls_are_made_again() {
     for n in [2, 3, 5, 7] {
@@ -264,6 +273,7 @@ fn t85_interrupted_calls_are_made_again() {
     }
 }
 
+// T84
 #[test]
 fn t84_an_error_at_any_call_ends_every_request_once_and_the_connection() {
     for n in 1..60 {
@@ -291,6 +301,7 @@ fn t84_an_error_at_any_call_ends_every_request_once_and_the_connection() {
     }
 }
 
+// T85
 #[test]
 fn t85_a_flush_that_fails_or_a_write_that_takes_nothing_ends_the_connection() {
     for zero in [false, true] {
@@ -322,6 +333,7 @@ fn get(token: &[u8], path: &str) -> Vec<u8> {
     masked(&buffer[..len])
 }
 
+// T79, T62
 #[test]
 fn t79_t62_a_peer_that_never_pauses_does_not_stop_the_clock() {
     let mut rig = ready_rig();

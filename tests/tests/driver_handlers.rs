@@ -30,6 +30,7 @@ fn quietly<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
+// T78
 #[test]
 fn t78_a_panic_is_answered_5_00_and_the_connection_lives() {
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
@@ -62,6 +63,7 @@ fn t78_a_panic_is_answered_5_00_and_the_connection_lives() {
     assert!(rig.far.closed.is_none());
 }
 
+// T78
 #[test]
 fn t78_a_panic_of_the_connect_hook_stays_in_its_connection() {
     let app = Router::new().get("/hello", async || "hi").on_connect(|_| panic!("at connect"));
@@ -78,6 +80,7 @@ impl Drop for OnDrop {
     }
 }
 
+// T79
 #[test]
 fn t79_a_handler_that_never_returns_is_answered_5_03_and_dropped() {
     let dropped = Arc::new(AtomicUsize::new(0));
@@ -182,6 +185,7 @@ fn a_handler_may_end_its_own_connection() {
     assert!(rig.near.is_done());
 }
 
+// T45
 #[test]
 fn t45_without_blocks_a_response_too_large_for_the_peer_becomes_a_small_5_00() {
     for limit in [64, 100, 1152, 10_000] {

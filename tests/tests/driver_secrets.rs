@@ -19,6 +19,7 @@ fn check(value: &impl Debug) {
     }
 }
 
+// T92
 #[test]
 fn t92_requests_responses_and_handles_do_not_print_what_they_hold() {
     let etag = CANARY.as_bytes()[..8].to_vec();
@@ -33,6 +34,7 @@ fn t92_requests_responses_and_handles_do_not_print_what_they_hold() {
     check(&request.option(OptionNumber::new(2050), CANARY));
 }
 
+// T92
 #[test]
 fn t92_nor_does_what_a_handler_gets() {
     let seen: Arc<Mutex<Vec<String>>> = Arc::default();

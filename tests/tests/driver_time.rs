@@ -102,6 +102,7 @@ fn csm_08_a_csm_that_never_comes_ends_what_waits_for_it_unsent() {
     assert_eq!(error.sent(), Sent::No);
 }
 
+// T62
 #[test]
 fn t62_a_request_that_is_not_answered_ends_in_time_and_its_late_answer_is_ignored() {
     let mut rig = Rig::asking().opened();
@@ -130,6 +131,7 @@ fn a_request_with_no_time_at_all_is_not_sent() {
     assert!(rig.far.requests.is_empty());
 }
 
+// T01
 #[test]
 fn t01_an_opening_handshake_that_does_not_end_ends_the_connection() {
     let mut rig = Rig::asking();
@@ -242,6 +244,7 @@ fn memory_is_given_back_a_second_after_the_last_byte_and_nothing_happens_after_t
     assert_eq!(rig.near.polls, polls, "an idle connection costs nothing");
 }
 
+// T95
 #[tokio::test(start_paused = true)]
 async fn t95_a_graceful_shutdown_loses_no_accepted_request() {
     let app = Router::new().get("/slow/{seconds}", |request: coap_ws_driver::Request| {
@@ -275,6 +278,7 @@ async fn t95_a_graceful_shutdown_loses_no_accepted_request() {
     client.expect_err("nobody is accepted any more");
 }
 
+// T95
 #[tokio::test(start_paused = true)]
 async fn t95_what_does_not_end_within_the_grace_is_aborted() {
     let mut limits = ServerLimits::default();

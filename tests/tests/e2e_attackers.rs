@@ -57,6 +57,7 @@ fn abort_then_close(frames: &[Frame]) -> (String, u16) {
     (diagnostic, u16::from_be_bytes(close.payload[..2].try_into().unwrap()))
 }
 
+// T01
 #[tokio::test]
 async fn t01_connect_and_say_nothing() {
     let server = server().await;
@@ -71,6 +72,7 @@ async fn t01_connect_and_say_nothing() {
     .await;
 }
 
+// T02
 #[tokio::test]
 async fn t02_one_byte_of_the_head_at_a_time() {
     let server = server().await;
@@ -92,6 +94,7 @@ async fn t02_one_byte_of_the_head_at_a_time() {
     .await;
 }
 
+// T15
 #[tokio::test]
 async fn t15_garbage_instead_of_http() {
     let server = server().await;
@@ -109,6 +112,7 @@ async fn t15_garbage_instead_of_http() {
     .await;
 }
 
+// T22
 #[tokio::test]
 async fn t22_half_a_message_and_then_nothing() {
     let server = server().await;
@@ -140,6 +144,7 @@ async fn ws_21_a_text_message() {
     .await;
 }
 
+// T20
 #[tokio::test]
 async fn t20_the_header_of_an_oversized_frame() {
     let server = server().await;

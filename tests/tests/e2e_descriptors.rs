@@ -42,6 +42,7 @@ fn ticks(id: u32) -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
+// T08
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn t08_accepting_pauses_without_descriptors_and_recovers() {

@@ -145,6 +145,7 @@ fn t98_an_idle_tls_connection_holds_less_than_24_kib() {
 }
 
 /// Nothing where it is not asked for: it takes 20,000 descriptors.
+// T98
 #[test]
 fn t98_soak() {
     if let Some(count) = std::env::var_os("SOAK") {
@@ -166,6 +167,7 @@ fn idle_connections(count: i64) {
     drop((warm, clients));
 }
 
+// T99
 #[test]
 fn t99_a_thousand_connections_that_came_and_went_leave_nothing() {
     let server = Counted::start(None);

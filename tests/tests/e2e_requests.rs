@@ -94,6 +94,7 @@ async fn many_tasks_share_one_connection() {
     assert_eq!(server.opened(), 1);
 }
 
+// T84
 #[test]
 fn t84_a_server_that_went_away_is_dialled_again_when_it_is_back() {
     let runtime = || {
@@ -243,11 +244,13 @@ async fn never_returns() {
     assert_eq!(one.get("/hello").send().await.unwrap().text().unwrap(), "hi");
 }
 
+// T79
 #[tokio::test]
 async fn t79_a_handler_that_never_returns_on_one_thread() {
     never_returns().await;
 }
 
+// T79
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn t79_a_handler_that_never_returns_on_several_threads() {
     never_returns().await;

@@ -284,3 +284,36 @@ async fn each_stage_of_connecting_fails_in_its_own_words() {
     let kind = stage("http://h", 5000).await;
     assert!(kind.starts_with("Uri"), "{kind}");
 }
+
+// T13, URI-08, URI-26: also in a request there is no other name than ours.
+#[tokio::test]
+async fn t13_a_uri_host_that_is_not_ours_is_not_found() {
+    use coap_ws_tokio::core::message::{Code, OptionNumber};
+    let asks = async |client: &Client, host: &'static [u8]| {
+        let answer = client.get("/hello").option(OptionNumber::URI_HOST, host).send().await;
+        answer.unwrap()
+    };
+    let port = start(|server| server).await;
+    let client = connect(port, HeaderMap::new()).await.unwrap();
+    for own in [&b"127.0.0.1"[..], b"localhost"] {
+        assert_eq!(asks(&client, own).await.text().unwrap(), "hi");
+    }
+    for foreign in [&b"attacker.example"[..], b"192.0.2.1", b"a b"] {
+        let answer = asks(&client, foreign).await;
+        assert_eq!(answer.code(), Code::NOT_FOUND);
+        assert!(answer.text().unwrap().contains("Uri-Host"));
+    }
+    assert_eq!(text(&client, "/hello").await, "hi");
+
+    let port = start(|server| {
+        let mut policy = coap_ws_tokio::policy::Policy::default();
+        for name in ["coap+ws://127.0.0.1", "coap+ws://b.example"] {
+            policy.public_uris.push(name.parse().unwrap());
+        }
+        server.policy(policy)
+    })
+    .await;
+    let client = connect(port, HeaderMap::new()).await.unwrap();
+    assert_eq!(asks(&client, b"B.example").await.text().unwrap(), "hi");
+    assert_eq!(asks(&client, b"localhost").await.code(), Code::NOT_FOUND);
+}

@@ -46,7 +46,7 @@ fn every_message_is_two_bytes_of_header_then_token_and_options() {
     );
 }
 
-// FMT-02, FMT-29
+// T35, FMT-02, FMT-29
 #[test]
 fn a_len_nibble_is_tcp_or_udp_framing() {
     malformed(

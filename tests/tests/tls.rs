@@ -272,3 +272,68 @@ async fn sixty_four_kilobytes_both_ways() {
     let back = client.post("/echo").body(body.clone()).send().await.unwrap();
     assert_eq!(back.body(), &body);
 }
+
+// T03, T95: a shutdown does not wait for a TLS handshake, and leaves none behind.
+#[tokio::test]
+async fn t03_a_shutdown_drops_whoever_is_in_the_tls_handshake() {
+    use tokio::io::AsyncReadExt;
+    let authority = Authority::new();
+    let tls = authority.localhost().server(ClientAuth::None);
+    let server = Server::bind_tls("127.0.0.1:0", tls).await.unwrap();
+    let port = server.local_addrs().next().unwrap().port();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = server.serve(app()).with_graceful_shutdown(async { _ = stopped.await });
+    let serving = tokio::spawn(serving);
+    let mut silent = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let client = connect(port, authority.trusted()).await.unwrap();
+    assert_eq!(text(&client, "/hello").await, "hi");
+    stop.send(()).unwrap();
+    let five = Duration::from_secs(5);
+    tokio::time::timeout(five, serving).await.expect("it ends").unwrap().unwrap();
+    // Not after the ten seconds that a handshake may take.
+    let read = tokio::time::timeout(five, silent.read(&mut [0; 16])).await;
+    assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
+}
+
+// T03, T17, T18: handshakes that fail, in any number, are not noticed by others.
+#[tokio::test]
+async fn t03_t17_t18_failed_handshakes_beside_a_canary() {
+    use tokio::io::AsyncWriteExt;
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let alice = clients.signs(&["alice"], |_| {});
+    let mallory = Authority::new().signs(&["mallory"], |_| {});
+    let required = ClientAuth::Required(clients.pem.clone().into_bytes());
+    let port = serve(authority.localhost().server(required)).await;
+    let client = connect(port, alice.of(authority.trusted())).await.unwrap();
+    let attack = tokio::spawn({
+        let nobody = authority.trusted();
+        let (mallory, deceived) = (mallory.of(authority.trusted()), Authority::new().trusted());
+        let deceived = alice.of(deceived);
+        async move {
+            for n in 0..20_u8 {
+                for (tls, expected) in [
+                    (&nobody, TlsFailure::CertificateRequired),
+                    (&mallory, TlsFailure::CertificateRefused),
+                    (&deceived, TlsFailure::UnknownAuthority),
+                ] {
+                    let error = connect(port, tls.clone()).await.unwrap_err();
+                    assert_eq!(failure(&error), expected);
+                }
+                let mut garbage =
+                    tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                garbage.write_all(&[n.wrapping_mul(13); 300]).await.unwrap();
+            }
+        }
+    });
+    let mut times = Vec::new();
+    while !attack.is_finished() || times.len() < 20 {
+        let start = std::time::Instant::now();
+        assert_eq!(text(&client, "/hello").await, "hi");
+        times.push(start.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    attack.await.expect("each is refused with its reason");
+    times.sort_unstable();
+    let median = times[times.len() / 2];
+    assert!(median < Duration::from_millis(50), "the canary is slow: {median:?}");
+}

@@ -8,7 +8,7 @@ use crate::channel::Channel;
 use crate::driver::Driver;
 use crate::engine::{Engine, EngineConfig, EngineError, ReleaseNotice, SharedConfig};
 use crate::handler::Handler;
-use crate::policy::{Bind, Policy};
+use crate::policy::{Bind, Names, Policy};
 use crate::remote::RemoteInfo;
 use crate::runtime::{Runtime, sleep, within};
 #[cfg(feature = "tls")]
@@ -56,6 +56,7 @@ struct Shared<H> {
     config: AcceptorConfig,
     /// Of all connections.
     engine: SharedConfig,
+    names: Names,
     handler: Arc<H>,
     open: Arc<Open>,
     block_memory: Arc<BlockMemory>,
@@ -93,9 +94,10 @@ where
         config.engine.understand(UNDERSTOOD);
         let open = Arc::new(Open::new(config.limits.clone()));
         let engine = SharedConfig::from(config.engine.clone());
+        let names = Names::of(&config.policy);
         let block_memory = BlockMemory::new(config.limits.block_memory);
         let handler = Arc::new(handler);
-        let shared = Shared { config, engine, handler, open, block_memory };
+        let shared = Shared { config, engine, names, handler, open, block_memory };
         Acceptor { shared: Arc::new(shared), runtime: PhantomData }
     }
 
@@ -110,6 +112,7 @@ where
         };
         let policy = self.shared.config.policy.clone();
         info.trusted_proxies.clone_from(&policy.trusted_proxies);
+        info.names = Some(self.shared.names.clone());
         let Some(driver) = self.shared.driver::<R, T>(&place, stream, info, policy) else { return };
         self.spawn(place, driver);
     }
@@ -125,14 +128,15 @@ where
     }
 
     /// Releases every connection and waits for their ends; aborts what takes longer than
-    /// `shutdown_grace`.
+    /// `shutdown_grace`. Who is in a TLS handshake is dropped, and nobody is served any more.
     ///
     /// # Cancel safety
     ///
     /// The releases go on without the future.
     pub async fn shut_down(&self) {
         let limits = &self.shared.config.limits;
-        let remotes = self.shared.open.remotes();
+        // Those in their TLS handshake have been told nothing yet: they are dropped.
+        let remotes = self.shared.open.close();
         let mut jitter = Jitter::new(getrandom::u64().unwrap_or_default());
         let releases = remotes.iter().map(|remote| {
             let mut notice = self.shared.config.release.clone();
@@ -156,7 +160,9 @@ where
         let Some(place) = self.shared.open.enter(Some(peer.ip())) else { return };
         let policy = self.shared.policy_for(local);
         let trusted_proxies = policy.trusted_proxies.clone();
-        let info = RemoteInfo { address: Some(peer), trusted_proxies, ..RemoteInfo::default() };
+        let names = Some(self.shared.names.bound(policy.bind));
+        let info =
+            RemoteInfo { address: Some(peer), trusted_proxies, names, ..RemoteInfo::default() };
         let stream = Channel::Plain(stream);
         let Some(driver) = self.shared.driver::<R, _>(&place, stream, info, policy) else { return };
         self.spawn(place, driver);
@@ -191,6 +197,7 @@ where
                 server_name: identity.server_name,
                 certificates: identity.certificates,
                 trusted_proxies: policy.trusted_proxies.clone(),
+                names: Some(shared.names.bound(policy.bind)),
             };
             let stream = Channel::<R::Stream>::Tls(Box::new(stream));
             if let Some(driver) = shared.driver::<R, _>(&place, stream, info, policy) {

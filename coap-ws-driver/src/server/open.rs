@@ -15,6 +15,8 @@ pub(super) struct Open {
 
 #[derive(Default)]
 struct State {
+    /// Nobody enters any more.
+    closed: bool,
     last: u64,
     entries: HashMap<u64, Entry>,
     by_ip: HashMap<IpAddr, usize>,
@@ -40,9 +42,13 @@ impl Open {
         Open { limits, state: Mutex::default() }
     }
 
-    /// A place for one more connection, `None` where its address has too many (T09).
+    /// A place for one more connection, `None` where its address has too many (T09), or where
+    /// nobody gets in any more.
     pub(super) fn enter(self: &Arc<Self>, ip: Option<IpAddr>) -> Option<Place> {
         let mut state = self.lock();
+        if state.closed {
+            return None;
+        }
         if let Some(ip) = ip {
             let count = state.by_ip.entry(ip).or_default();
             if self.limits.max_connections_per_ip.is_some_and(|limit| *count >= limit) {
@@ -73,6 +79,24 @@ impl Open {
 
     pub(super) fn remotes(&self) -> Vec<Remote> {
         self.lock().entries.values().filter_map(|entry| entry.remote.clone()).collect()
+    }
+
+    /// Lets nobody in any more. Who has not got as far as HTTP is dropped; the others are for
+    /// the caller to part from.
+    pub(super) fn close(&self) -> Vec<Remote> {
+        let mut state = self.lock();
+        state.closed = true;
+        let (mut remotes, mut kills) = (Vec::new(), Vec::new());
+        for entry in state.entries.values() {
+            match &entry.remote {
+                Some(remote) => remotes.push(remote.clone()),
+                None => kills.extend(entry.kill.clone()),
+            }
+        }
+        drop(state);
+        // Wakes tasks: not under the lock.
+        kills.iter().for_each(AbortHandle::abort);
+        remotes
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
