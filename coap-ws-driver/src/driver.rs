@@ -15,6 +15,7 @@ use crate::parked::Parked;
 use crate::remote::{OpenedInfo, Remote, RemoteInfo};
 use crate::request::Request;
 use crate::response::Response;
+use crate::spans::{ConnectionSpan, Spanned, serving};
 use crate::transport::{Timer, Transport};
 use crate::watches::Watches;
 use coap_ws_core::message::{Code, OwnedMessage};
@@ -46,10 +47,11 @@ pub struct Driver<T, C, H: Handler> {
     handler: H,
     mailbox: Arc<Mailbox>,
     remote: Remote,
+    span: ConnectionSpan,
     asks: Asks,
     bodies: Bodies,
-    answers: Answers<H::Future>,
-    watches: Watches<H::Future>,
+    answers: Answers<Spanned<H::Future>>,
+    watches: Watches<Spanned<H::Future>>,
     accept: Option<AcceptHook>,
     /// What the application is to say about the peer.
     verdict: Option<Verdict>,
@@ -78,6 +80,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         engine.understand(body::UNDERSTOOD);
         let permits = engine.config().connection.limits.max_exchanges;
         let mailbox = Arc::new(Mailbox::new(permits));
+        let span = ConnectionSpan::new(engine.config().connection.side, &info);
         let config = engine.shared_config();
         let remote = Remote::new(Arc::clone(&mailbox), info, Cutting::of(config.clone()));
         let bodies = Bodies::new(config);
@@ -88,6 +91,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             handler,
             mailbox,
             remote: remote.clone(),
+            span,
             asks: Asks::default(),
             bodies,
             answers: Answers::new(),
@@ -245,6 +249,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         match event {
             Event::Opened(opened) => {
                 let (authority, head) = (opened.authority, opened.head);
+                self.span.opened();
                 self.remote.shared().tell_opened(OpenedInfo { authority, head });
                 // A panic is told by the process' own hook; the connection lives (T78).
                 let told = || self.handler.connected(&self.remote);
@@ -261,10 +266,12 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                     Some(broken) => ConnectError::of_stream(broken),
                     None => ConnectError::Opening(error),
                 };
+                self.span.failed();
                 self.remote.shared().tell_failed(error);
                 self.closed(lost());
             }
             Event::Settings(settings) => {
+                self.span.settings(&settings);
                 let place = &self.remote.shared().settings;
                 let mut place = place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 *place = Some(settings);
@@ -316,7 +323,9 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             Core::PingFailed { ping, error } => self.asks.ping_failed(ping, error, diagnostic),
             Core::Closed(reason) => {
                 let diagnostic = self.diagnostic.take();
-                self.closed(Closed { reason, diagnostic });
+                let closed = Closed { reason, diagnostic };
+                self.span.ended(&closed);
+                self.closed(closed);
             }
             // `Room` is what `retry` looks for by itself.
             _ => {}
@@ -347,7 +356,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         if asked.as_ref().is_none_or(Asked::is_first) {
             self.before_handler(&responder, &request);
         }
-        let call = || self.handler.call(request);
+        let call = || serving(request.method(), || self.handler.call(request));
         match self.answers.start(cx, responder, call) {
             Some((responder, response)) => _ = self.answer(responder, asked, response),
             None => self.bodies.remember(id, asked),
@@ -439,6 +448,8 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        let span = this.span.share();
+        let _entered = span.enter();
         this.mailbox.register(cx.waker());
         this.watches.polled();
         loop {

@@ -3,6 +3,15 @@
 //!
 //! Applications use an adapter: `coap-ws-tokio`. This crate is for those who write one, and
 //! for event loops of their own: [`engine`] needs no runtime at all.
+//!
+//! # Features
+//!
+//! None is on by itself.
+//!
+//! - `tls`: `coaps+ws` by rustls, see `tls`.
+//! - `tracing`: spans `coap.conn` (side, peer, secure, and why it ended) and `coap.req` (role,
+//!   method, code) for the `tracing` crate. No path, query, token, payload or credential is in
+//!   them at any level.
 
 #![forbid(unsafe_code)]
 
@@ -36,6 +45,7 @@ mod response;
 mod router;
 mod runtime;
 mod server;
+mod spans;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod transport;

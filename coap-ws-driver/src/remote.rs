@@ -8,12 +8,13 @@ use crate::observation::ObserveBuilder;
 use crate::outgoing::{Outgoing, RequestBuilder, Via};
 use crate::policy::{Authority, Names, Network, client_address};
 use crate::response::Response;
+use crate::spans::asking;
 use crate::waiting::Waiting;
 use bytes::Bytes;
 use coap_ws_core::PeerSettings;
 use coap_ws_core::block::Bert;
 use coap_ws_core::message::uri::Uri;
-use coap_ws_core::message::{Code, Message, OptionNumber};
+use coap_ws_core::message::{Code, Encode, Message, OptionNumber};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -334,7 +335,8 @@ impl Remote {
         message: Arc<Outgoing>,
         limit: Option<TimeLimit>,
     ) -> Result<Response, Error> {
-        Arc::clone(&self.shared.mailbox).request(message, limit).await
+        let method = message.code();
+        asking(method, Arc::clone(&self.shared.mailbox).request(message, limit)).await
     }
 
     /// Says in a request which host it is for, where the connection implies another (REL-18).

@@ -5,6 +5,7 @@ use crate::body::Peer;
 use crate::handler::Handler;
 use crate::request::Request;
 use crate::response::Response;
+use crate::spans::serving;
 use crate::transport::{Timer, Transport};
 use coap_ws_core::message::{Code, Message, OwnedMessage};
 use coap_ws_core::{NotifyError, ObserverId, Refused, RefusedWhy, Responder};
@@ -84,7 +85,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     /// Calls the handler of the next one that is due.
     fn next_due(&mut self, cx: &mut Context<'_>) -> Option<Poll<(ObserverId, Response)>> {
         let until = self.timer.now().saturating_add(self.engine.config().connection.answer_timeout);
-        self.watches.start(cx, until, |request| self.handler.call(request))
+        self.watches
+            .start(cx, until, |request| serving(request.method(), || self.handler.call(request)))
     }
 
     /// Tells a notification, or its first block where it is not to go whole (BLK-19).
