@@ -18,3 +18,8 @@ pub mod traceability;
 pub mod transcript;
 pub mod watched;
 pub mod world;
+
+/// The code in the documentation, which is run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/integrating.md")]
+mod integrating {}
