@@ -2,11 +2,11 @@
 //! room.
 
 use crate::response::Response;
+use crate::running::Running;
 use coap_ws_core::message::Code;
 use coap_ws_core::{RequestId, Responder};
+use futures_util::FutureExt;
 use futures_util::future::{AbortHandle, Abortable, CatchUnwind};
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 /// The handlers of one connection that have not answered yet. Bounded by the core's
 /// `max_requests`, since each holds a responder.
 pub(crate) struct Answers<F> {
-    pending: FuturesUnordered<Abortable<Pending<F, Responder>>>,
+    pending: Running<Abortable<Pending<F, Responder>>>,
     handles: HashMap<RequestId, AbortHandle>,
     /// Answered, and refused for lack of room.
     waiting: VecDeque<(Responder, Response)>,
@@ -31,7 +31,7 @@ pub(crate) struct Pending<F, R> {
 
 impl<F: Future<Output = Response>> Answers<F> {
     pub(crate) fn new() -> Answers<F> {
-        let (pending, handles) = (FuturesUnordered::new(), HashMap::new());
+        let (pending, handles) = (Running::new(), HashMap::new());
         Answers { pending, handles, waiting: VecDeque::new() }
     }
 
@@ -60,7 +60,7 @@ impl<F: Future<Output = Response>> Answers<F> {
         }
         // An aborted one says so, and the next one is asked.
         loop {
-            match self.pending.poll_next_unpin(cx) {
+            match self.pending.poll_next(cx) {
                 Poll::Ready(Some(Ok((responder, response)))) => {
                     self.handles.remove(&responder.id());
                     return Some((responder, response));

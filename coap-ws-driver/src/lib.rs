@@ -43,6 +43,7 @@ mod remote;
 mod request;
 mod response;
 mod router;
+mod running;
 mod runtime;
 mod server;
 mod spans;

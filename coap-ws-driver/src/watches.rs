@@ -7,11 +7,10 @@ use crate::answers::Pending;
 use crate::notifier::{Notifier, Place};
 use crate::request::Request;
 use crate::response::Response;
+use crate::running::Running;
 use coap_ws_core::message::{Code, ContentFormat, OwnedMessage};
 use coap_ws_core::{Instant, ObserverId, RequestId};
-use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable};
-use futures_util::stream::FuturesUnordered;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::task::{Context, Poll};
@@ -31,7 +30,7 @@ pub(crate) struct Watches<F> {
     observers: HashMap<ObserverId, Observer>,
     /// Whose handlers are to be called when there is room, in the order they came due.
     due: VecDeque<ObserverId>,
-    running: FuturesUnordered<Abortable<Pending<F, ObserverId>>>,
+    running: Running<Abortable<Pending<F, ObserverId>>>,
     /// Made, and refused for lack of room.
     waiting: VecDeque<(ObserverId, Response)>,
     /// Of all requests that are kept.
@@ -72,7 +71,7 @@ impl<F: Future<Output = Response>> Watches<F> {
             asked: HashMap::new(),
             observers: HashMap::new(),
             due: VecDeque::new(),
-            running: FuturesUnordered::new(),
+            running: Running::new(),
             waiting: VecDeque::new(),
             bytes: 0,
             left: RUNS_A_POLL,
@@ -176,7 +175,7 @@ impl<F: Future<Output = Response>> Watches<F> {
             return Some(notification);
         }
         loop {
-            match self.running.poll_next_unpin(cx) {
+            match self.running.poll_next(cx) {
                 Poll::Ready(Some(Ok(notification))) => return Some(notification),
                 // An aborted one says so, and the next one is asked.
                 Poll::Ready(Some(Err(_))) => {}
