@@ -212,7 +212,21 @@ fn tcp(uri: &str) -> Result<(String, Tcp), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::tcp;
+    use super::{everything, tcp};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn at_least_250_cases_each_with_what_it_needs() {
+        let all = everything();
+        assert!(all.len() >= 250, "{} cases", all.len());
+        let ids: BTreeSet<_> = all.iter().map(|case| case.id).collect();
+        assert_eq!(ids.len(), all.len(), "an id is there twice");
+        for case in all {
+            let told = [case.section, case.title, case.expected, case.why];
+            assert!(told.iter().all(|text| !text.is_empty()), "{} says too little", case.id);
+            assert!(!case.requirements.is_empty(), "{} is about no requirement", case.id);
+        }
+    }
 
     #[test]
     fn where_uris_lead() {

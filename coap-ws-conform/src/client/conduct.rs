@@ -375,6 +375,11 @@ pub(super) const FRAMES: &[Case] = &[
             let bytes = super::guest::content(&request, super::guest::ANSWER).bytes();
             guest.conn.send_frame(Frame::binary(&bytes[..3]).unfinished()).await;
             guest.conn.send_frame(Frame::new(Opcode::PING, "")).await;
+            let by = Instant::now() + cx.shared.patience.answer;
+            match guest.conn.event(by).await {
+                Event::WsPong(_) => {}
+                other => guest.conn.instead(&other, "no Pong between the fragments")?,
+            }
             guest.conn.send_frame(Frame::new(Opcode::CONTINUATION, &bytes[3..])).await;
             guest.succeeds(super::guest::ANSWER).await?;
         })),
@@ -388,7 +393,10 @@ pub(super) const FRAMES: &[Case] = &[
                 Err(skip(format!("its Max-Message-Size is {size}")))?;
             }
             let payload = "x".repeat(size as usize + 1);
-            guest.conn.say(&super::guest::content(&request, &payload)).await;
+            // For nobody: who has its answer would go, and that would look like a refusal.
+            let mut large = super::guest::content(&request, &payload);
+            large.token = vec![0xee; 5];
+            guest.conn.say(&large).await;
             let ending = guest.conn.ending(true).await;
             if ending.alive {
                 let before = ending.before.iter().map(annotate::described).collect::<Vec<_>>();

@@ -75,7 +75,7 @@ impl Guests for ByCommand {
 /// Its output and status. One that does not end is a failure, and is ended.
 async fn end(mut child: Child, patience: Duration) -> Option<Ended> {
     let mut output = Vec::new();
-    let Some(stdout) = child.stdout.take() else { return None };
+    let stdout = child.stdout.take()?;
     let reading = async {
         let _ = stdout.take(OUTPUT).read_to_end(&mut output).await;
         child.wait().await

@@ -170,7 +170,7 @@ impl Conn {
             if let Some(event) = self.ready.pop_front() {
                 return event;
             }
-            match self.reader.next() {
+            match self.reader.take() {
                 Ok(Some((frame, raw))) => {
                     if let Some(event) = self.take_frame(frame, &raw) {
                         return event;

@@ -49,7 +49,10 @@ pub(super) const CASES: &[Case] = &[
             let mut conn = cx.open().await?;
             conn.asked(b"e");
             conn.send("0101 65 d0ff").await;
-            conn.answer(b"e").await?;
+            let answer = conn.answer(b"e").await?;
+            if answer.code == Code::BAD_OPTION {
+                Err(deviates("4.02 Bad Option"))?;
+            }
         })),
     Case::must("enc-number-269", &["FMT-16", "OPT-02"])
         .says("7252 §3.1", "Option 269, the first number of the 16-bit delta, is read as critical")

@@ -39,7 +39,7 @@ pub(super) const CASES: &[Case] = &[
             .says("8323 §4.2", "A GET with the header of CoAP over UDP is a message format error"),
         "Version 1 and type Confirmable make the nibble 4; version and message ID are gone from \
          the format.",
-        "40011234",
+        "4001b0c0",
     ),
     aborts(
         Case::def("fmt-0-bytes", &["WS-37"])

@@ -95,7 +95,7 @@ pub(super) const CASES: &[Case] = &[
                             Err(deviates(format!("101 with `Sec-WebSocket-Protocol: {protocol}`")))?
                         }
                         None => Err(lenient("101 without a subprotocol"))?,
-                    }
+                    };
                 }
                 crate::conn::Reply::None(_) => Err(lenient(reply.text()))?,
                 _ => {}

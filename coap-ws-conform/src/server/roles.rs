@@ -160,6 +160,7 @@ pub(super) const CASES: &[Case] = &[
              an error response MUST be returned, simplest 5.01.",
         )
         .run(run!(cx, {
-            fails(&cx, |q| Message::new(Code::NOT_IMPLEMENTED).token(&q.token)).await?;
+            let refusal = Message::new(Code::NOT_IMPLEMENTED).payload(OURS);
+            fails(&cx, |question| refusal.token(&question.token)).await?;
         })),
 ];

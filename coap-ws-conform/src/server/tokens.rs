@@ -158,8 +158,13 @@ pub(super) const CASES: &[Case] = &[
         )
         .run(run!(cx, {
             let mut conn = cx.open().await?;
-            let get = cx.get()?.token(b"own").bytes();
+            // One that is still waited for when the other message comes, if there is such a thing.
+            let get = match cx.target().slow() {
+                Ok(path) => request(Code::GET, path).token(b"own").bytes(),
+                Err(_) => cx.get()?.token(b"own").bytes(),
+            };
             conn.send_together(&[get, Message::new(Code::CONTENT).token(b"own").bytes()]).await;
+            conn.patience.answer *= 4;
             conn.answer(b"own").await?;
             conn.ignored().await?;
         })),

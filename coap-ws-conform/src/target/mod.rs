@@ -20,6 +20,18 @@ pub struct Named {
 /// Paths that are tried for reading, small ones first.
 const READABLE: &[&str] = &["/hello", "/test", "/time", "/validate", "/"];
 
+/// What a GET is answered, on a connection of its own. A peer that has no answer behind our large
+/// CSM is asked again more carefully: with the base values, and after a pause.
+async fn fetch(cx: &Cx, path: &str) -> Outcome<Outcome<Message>> {
+    let mut conn = cx.open_with(LARGE_CSM).await?;
+    if let Ok(answer) = conn.ask(request(Code::GET, path)).await {
+        return Ok(Ok(answer));
+    }
+    let mut conn = cx.open_with("00e1 40").await?;
+    tokio::time::sleep(cx.patience().quiet).await;
+    Ok(conn.ask(request(Code::GET, path)).await)
+}
+
 /// The peer's resources.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
@@ -35,9 +47,7 @@ impl Target {
     /// Asks the peer what it has.
     pub async fn discover(cx: &Cx, named: Named) -> Outcome<Target> {
         let mut target = Target { named, ..Target::default() };
-        let mut conn = cx.open_with(LARGE_CSM).await?;
-        let core = request(Code::GET, "/.well-known/core");
-        match conn.ask(core).await {
+        match fetch(cx, "/.well-known/core").await? {
             Ok(answer) if answer.code == Code::CONTENT => {
                 match links::parse(&String::from_utf8_lossy(&answer.payload)) {
                     Ok(links) => target.links = links,
@@ -63,9 +73,8 @@ impl Target {
             None => known.collect(),
         };
         for path in named {
-            let Ok(mut conn) = cx.open_with(LARGE_CSM).await else { continue };
-            match conn.ask(request(Code::GET, path)).await {
-                Ok(answer) if answer.code == Code::CONTENT && answer.payload.len() <= 1024 => {
+            match fetch(cx, path).await {
+                Ok(Ok(answer)) if answer.code == Code::CONTENT && answer.payload.len() <= 1024 => {
                     return Some((path.to_owned(), answer));
                 }
                 _ => {}

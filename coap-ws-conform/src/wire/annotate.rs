@@ -137,11 +137,11 @@ mod tests {
             if !name.starts_with("token_") {
                 assert_eq!(judged, vector["valid"].as_bool().unwrap(), "{name}");
             }
-            if let Ok(message) = read {
-                if !bytes.is_empty() && bytes[0] >> 4 == 0 {
-                    let again = message.bytes();
-                    assert_eq!(super::to_hex(&again), super::to_hex(&bytes), "{name}");
-                }
+            if let Ok(message) = read
+                && bytes.first().is_some_and(|byte| byte >> 4 == 0)
+            {
+                let again = message.bytes();
+                assert_eq!(super::to_hex(&again), super::to_hex(&bytes), "{name}");
             }
         }
     }

@@ -157,7 +157,7 @@ impl FrameReader {
     }
 
     /// The next whole frame and its bytes as they came, if they are all there.
-    pub fn next(&mut self) -> Result<Option<(Frame, Vec<u8>)>, FrameError> {
+    pub fn take(&mut self) -> Result<Option<(Frame, Vec<u8>)>, FrameError> {
         let [first, second, rest @ ..] = self.buffer.as_slice() else { return Ok(None) };
         let extended = match second & 0x7f {
             126 => 2,
@@ -211,7 +211,7 @@ mod tests {
     fn read(bytes: &[u8]) -> Result<Option<Frame>, FrameError> {
         let mut reader = FrameReader::new(1 << 20);
         reader.feed(bytes);
-        reader.next().map(|read| read.map(|(frame, _)| frame))
+        reader.take().map(|read| read.map(|(frame, _)| frame))
     }
 
     #[test]

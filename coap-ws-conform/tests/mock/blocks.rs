@@ -80,7 +80,7 @@ impl Server {
             response = response.option(ETAG, [num as u8, 7]);
         }
         if request.has(SIZE2) {
-            let wrong = usize::from(self.is(Wrong::Size2Wrong));
+            let wrong = usize::from(self.is(Wrong::Size2Bad));
             response = response.uint(SIZE2, (body.len() + wrong) as u64);
         }
         response.payload(piece)
@@ -91,7 +91,7 @@ impl Server {
         let fits = |szx: u8| 16usize << szx <= room || self.is(Wrong::BlocksLarge);
         let bert = asked.szx == 7 || self.is(Wrong::BertAlways);
         if bert && (room >= 1024 || self.is(Wrong::BertOverLimit)) {
-            let room = if self.is(Wrong::BertOverLimit) { 4096 } else { room };
+            let room = if self.is(Wrong::BertOverLimit) { 4096 } else { room.min(2048) };
             return (7, room / 1024 * 1024);
         }
         let larger = u8::from(self.is(Wrong::Block2Larger));

@@ -18,7 +18,7 @@ impl Client {
         let csm_by = Instant::now() + Duration::from_secs(10);
         self.reader.feed(&rest);
         while !self.over {
-            match self.reader.next() {
+            match self.reader.take() {
                 Ok(Some((frame, raw))) => self.take_frame(frame, &raw).await,
                 Ok(None) => {
                     let mut space = vec![0; 16 * 1024];
@@ -34,7 +34,8 @@ impl Client {
                 Err(_) => self.abort(None, "too large").await,
             }
             // One answer is enough; what stands behind it is looked at first.
-            if self.ended.is_some() && self.reader.rest().is_empty() && !self.over {
+            let stays = self.releasing && self.is(Odd::ReleaseIgnored);
+            if self.ended.is_some() && self.reader.rest().is_empty() && !self.over && !stays {
                 return self.close(1000).await;
             }
         }
@@ -175,7 +176,6 @@ impl Client {
                 let pong = Message::new(Code::PONG).token(&token);
                 self.send(&pong.payload("pong").bytes()).await;
             }
-            Code::RELEASE if self.is(Odd::ReleaseIgnored) => {}
             Code::RELEASE if self.is(Odd::ReleaseFatal) => self.abort(None, "released").await,
             Code::RELEASE if self.is(Odd::ReleaseFails) => self.close(1000).await,
             // It waits for its answer, and closes then.
@@ -246,7 +246,7 @@ impl Client {
             return self.take_block(&request, &answer, block).await;
         }
         self.done(success, &answer.payload);
-        if self.releasing {
+        if self.releasing && !self.is(Odd::ReleaseIgnored) {
             self.close(1000).await;
         }
     }

@@ -16,7 +16,7 @@ impl Server {
         self.reader.feed(bytes);
         self.in_read = 0;
         while !self.over {
-            match self.reader.next() {
+            match self.reader.take() {
                 Ok(Some((frame, raw))) => {
                     if resumed && self.is(Wrong::FrameInOneRead) {
                         return self.close(1002).await;

@@ -152,7 +152,7 @@ fn judge_versions(head: &Head, key: &str, world: &World, lax: bool) -> Judged {
     if world.is(Wrong::ProtocolDoubled) {
         reply = reply.field("Sec-WebSocket-Protocol", "coap");
     }
-    if world.is(Wrong::AcceptWrong) {
+    if world.is(Wrong::AcceptBad) {
         reply = reply.with("Sec-WebSocket-Accept", &http::accept("wrong"));
     }
     if world.is(Wrong::ExtensionUnasked) {

@@ -61,13 +61,13 @@ impl Server {
         if self.is(Wrong::ValueFfRefused) && any(|value| value.contains(&0xff)) {
             return Some("a marker in a value");
         }
-        if self.is(Wrong::LengthByteWrong) && any(|value| (13..269).contains(&value.len())) {
+        if self.is(Wrong::LengthByteBad) && any(|value| (13..269).contains(&value.len())) {
             return Some("a length");
         }
-        if self.is(Wrong::LengthBytesWrong) && any(|value| value.len() >= 269) {
+        if self.is(Wrong::LengthBytesBad) && any(|value| value.len() >= 269) {
             return Some("a length");
         }
-        if self.is(Wrong::LongestNibbleWrong) && any(|value| value.len() == 12) {
+        if self.is(Wrong::LongestNibbleBad) && any(|value| value.len() == 12) {
             return Some("a length");
         }
         if self.is(Wrong::Code31Aborts) && message.code == Code(0xff) {
@@ -195,8 +195,8 @@ impl Server {
         }
         let taken = self.is(Wrong::UnknownErrorTaken)
             || (message.code.is_success() || message.code.class() == 3)
-                && !(critical && !self.is(Wrong::CriticalTaken))
-                && !(self.is(Wrong::UnknownSuccessFails) && message.code == Code(0x5e));
+                && (!critical || self.is(Wrong::CriticalTaken))
+                && (!self.is(Wrong::UnknownSuccessFails) || message.code != Code(0x5e));
         let response = match taken {
             true => Message::new(Code::CONTENT).payload(&message.payload),
             false => Message::new(Code(0xa2)).payload("you did not say"),

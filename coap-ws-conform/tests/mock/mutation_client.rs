@@ -51,7 +51,7 @@ mutations! { Odd:
     EmptyAnswered ["FMT-10"] "answers Empty messages"
     MalformedCloses ["FMT-07" "FMT-09" "FMT-12" "FMT-19" "WS-37"] "closes without an Abort"
     // Signaling.
-    Pongless ["PING-01" "SIG-03" "SIG-09"] "answers no Ping"
+    Pongless ["PING-01" "SIG-03"] "answers no Ping"
     PongTokenLost ["PING-01"] "leaves the token out of Pongs"
     PongFatal ["PING-08"] "aborts on Pongs"
     CsmOnce ["CSM-11"] "aborts on a second CSM"
@@ -61,7 +61,7 @@ mutations! { Odd:
     UnassignedFatal ["SIG-07"] "aborts on unassigned signaling codes"
     CsmMissingPass ["CSM-06"] "takes responses before a CSM"
     CsmForever ["CSM-08"] "waits for a CSM for ever"
-    ReleaseIgnored ["REL-02" "REL-12"] "passes over Releases"
+    ReleaseIgnored ["REL-02" "REL-12"] "keeps a connection that was released"
     ReleaseFails ["REL-04" "REL-15"] "gives up its request on a Release"
     ReleaseFatal ["REL-02" "REL-12"] "aborts on a Release"
     AbortedAborts ["ABT-04"] "aborts back"

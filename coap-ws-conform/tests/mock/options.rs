@@ -50,8 +50,8 @@ impl Server {
     /// How a number is misread by a mutation.
     fn read_as(&self, number: u16, before: u16) -> u16 {
         let delta = number - before;
-        let byte = self.is(Wrong::DeltaByteWrong) && (13..269).contains(&delta);
-        let bytes = self.is(Wrong::DeltaBytesWrong) && delta >= 269;
+        let byte = self.is(Wrong::DeltaByteBad) && (13..269).contains(&delta);
+        let bytes = self.is(Wrong::DeltaBytesBad) && delta >= 269;
         if byte || bytes { number - 1 } else { number }
     }
 
@@ -99,7 +99,6 @@ impl Server {
             || is(Wrong::PortRefused, names::URI_PORT)
             || is(Wrong::QueryRefused, names::URI_QUERY)
             || is(Wrong::HopsRefused, names::HOP_LIMIT)
-            || is(Wrong::Size1Refused, names::SIZE1)
             || (is(Wrong::EmptyQueryRefused, names::URI_QUERY) && value.is_empty())
             || (is(Wrong::EmptySegmentRefused, names::URI_PATH) && value.is_empty())
             || (is(Wrong::PathShort, names::URI_PATH) && value.len() > 200)

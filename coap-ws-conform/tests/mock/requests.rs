@@ -34,7 +34,7 @@ impl Server {
             "/reverse" => self.reverse(checked).await,
             _ => {
                 let response = self.resource(&path, &checked);
-                if self.is(Wrong::ReleaseAtOnce) {
+                if self.world.one_of(&[Wrong::ReleaseAtOnce, Wrong::HalfCloseDrops]) {
                     return self.later(checked, response);
                 }
                 self.respond(&checked, response).await;
@@ -73,6 +73,9 @@ impl Server {
         let bad_hops = hops.is_some_and(|value| value.len() != 1 || value[0] == 0);
         if bad_hops && !self.is(Wrong::HopsIgnored) {
             return answer(Code::BAD_REQUEST, "Hop-Limit");
+        }
+        if request.has(SIZE1) && self.is(Wrong::Size1Refused) {
+            return answer(Code::BAD_REQUEST, "Size1");
         }
         if request.has(PROXY_URI) && !self.is(Wrong::ProxyIgnored) {
             return answer(Code::PROXYING, "no proxy");
@@ -121,13 +124,16 @@ impl Server {
                 }),
             }
         }
-        if self.is(Wrong::PathsFlat) {
+        if self.is(Wrong::PathsFlat) && segments.first().is_some_and(|s| s != ".well-known") {
             segments.truncate(1);
         }
         format!("/{}", segments.join("/"))
     }
 
     async fn slow(&mut self, request: Message) {
+        if self.is(Wrong::PendingOne) {
+            self.pending.clear();
+        }
         let response = Message::new(Code::CONTENT).uint(CONTENT_FORMAT, 0).payload("slow");
         let due = Instant::now() + Duration::from_millis(300);
         self.pending.push(Pending { due, request, response });
@@ -163,6 +169,14 @@ impl Server {
         let bare = fitted.bytes().len() == 2 && !self.is(Wrong::ShortSent);
         if bare {
             fitted = fitted.option(MAX_AGE, []);
+        }
+        // Not even the bare response fits: the token is longer than what is taken back.
+        let limit = self.peer.max_message_size as usize;
+        if fitted.bytes().len() > limit.max(64)
+            && !self.world.one_of(&[Wrong::TokenOverLimit, Wrong::MmsIgnored, Wrong::BlocksLarge])
+            && Message::new(fitted.code).token(&fitted.token).bytes().len() > limit
+        {
+            return self.abort(None, "no response fits").await;
         }
         self.answers += 1;
         let second = self.is(Wrong::Twice).then(|| fitted.clone());

@@ -60,7 +60,10 @@ pub(super) struct Server {
 
 /// The task of a connection.
 pub(super) async fn serve(mut io: DuplexStream, world: Arc<World>, number: usize) {
-    let Some(rest) = http::accept(&mut io, &world).await else { return };
+    let Some(rest) = http::accept(&mut io, &world).await else {
+        world.dead.fetch_or(world.is(Wrong::VanishKills), Ordering::Relaxed);
+        return;
+    };
     let limit = match () {
         () if world.is(Wrong::HugeWaits) => u64::MAX,
         () if world.is(Wrong::OverLimitPass) => OUR_LIMIT * 2,
@@ -131,7 +134,7 @@ impl Server {
     /// What is sent before anything has come.
     async fn begin(&mut self) {
         if self.is(Wrong::FirstFrameCut) {
-            let _ = self.io.write_all(&[0x07]).await;
+            let _ = self.io.write_all(&[0x87]).await;
         }
         if !self.world.one_of(&[Wrong::CsmNever, Wrong::CsmLate]) {
             self.send_csm().await;
@@ -139,7 +142,7 @@ impl Server {
         if self.is(Wrong::WsPings) {
             self.frame(Frame::new(Opcode::PING, "")).await;
         }
-        if self.is(Wrong::LeftoversMove) {
+        if self.world.one_of(&[Wrong::LeftoversMove, Wrong::ObserversMove]) {
             let leftovers = std::mem::take(&mut self.world.state().leftovers);
             for message in leftovers {
                 self.send(&message).await;
@@ -231,7 +234,7 @@ impl Server {
         if self.is(Wrong::AbortWordless) {
             abort.payload.clear();
         }
-        let blame = if self.is(Wrong::BlameWrong) { blame.map(|_| 7) } else { blame };
+        let blame = if self.is(Wrong::BlameBad) { blame.map(|_| 7) } else { blame };
         if let Some(option) = blame.filter(|_| !self.is(Wrong::BlameNobody)) {
             abort = abort.uint(BAD_CSM_OPTION, option);
         }

@@ -52,9 +52,6 @@ impl Server {
         if before.csm && self.is(Wrong::CsmOnce) {
             return self.abort(None, "a second CSM").await;
         }
-        if before.csm && self.is(Wrong::CsmAnswered) {
-            self.send(&Message::new(Code::CSM).uint(MAX_MESSAGE_SIZE, 70_000)).await;
-        }
         if self.is(Wrong::CsmFlood) && self.in_read > 8 {
             self.over = true;
             return std::future::pending().await;
@@ -120,7 +117,7 @@ impl Server {
         if (self.is(Wrong::CustodyAtOnce) && asks) || self.is(Wrong::CustodyAlways) {
             return self.send(&pong.option(CUSTODY, [])).await;
         }
-        let waits = (asks && !idle) || (self.is(Wrong::PongWaits) && !idle);
+        let waits = !idle && (asks || self.is(Wrong::PongWaits));
         if waits && !self.is(Wrong::CustodyUnsaid) {
             self.custody.push(ping.token.clone());
             return;
@@ -135,7 +132,7 @@ impl Server {
         if self.is(Wrong::PongCustodyFatal) && pong.has(CUSTODY) {
             return self.abort(None, "custody").await;
         }
-        if self.is(Wrong::PongAnswered) {
+        if self.is(Wrong::PongAnswered) && pong.token != b"?" {
             self.send(&Message::new(Code::PING).token(b"?")).await;
             self.send(&Message::new(Code::NOT_FOUND).token(&pong.token)).await;
         }

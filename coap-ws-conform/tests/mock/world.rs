@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::sync::broadcast;
 
 /// What is stored: a payload and its Content-Format.
@@ -78,6 +79,8 @@ impl Dial for Memory {
         Box::pin(async move {
             let count = world.connections.fetch_add(1, Ordering::Relaxed);
             let tired = world.is(Wrong::TiresOfUs) && count >= 8;
+            // Others see the end of an earlier connection before this one begins.
+            tokio::time::sleep(Duration::from_millis(1)).await;
             let kills = [Wrong::VanishKills, Wrong::HugeExhausts];
             let gone = world.one_of(&kills) && world.dead.load(Ordering::Relaxed);
             if tired || gone {
