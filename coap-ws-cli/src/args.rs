@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Take messages apart
     Decode(DecodeArgs),
+    /// Judge a server or a client by the RFCs
+    Conform(Box<coap_ws_conform::Args>),
     /// A server and a client in one process show what they say to each other, and check it
     Demo,
     /// Print completions for a shell

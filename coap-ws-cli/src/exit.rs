@@ -9,7 +9,7 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Done; of a request: 2.xx, or no answer was wanted.
     Success = 0,
-    /// A check of the demo failed, or output could not be written.
+    /// A check of the demo or a case of the conformance suite failed, or output could not be written.
     Failed = 1,
     /// The command line, the URI or the input is wrong. clap's own number too.
     Usage = 2,
@@ -33,7 +33,7 @@ pub(crate) enum Exit {
 pub(crate) const TABLE: &str = "\
 Exit codes:
     0  success (2.xx)
-    1  a check of the demo failed, or output could not be written
+    1  a check of the demo or a case of `conform` failed, or output could not be written
     2  usage: arguments, URI, input
     3  no connection: name, TCP, TLS, opening handshake; or an address to listen on is not free
     4  the answer is 4.xx

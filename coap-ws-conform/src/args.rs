@@ -76,10 +76,13 @@ pub struct Args {
     /// Write JUnit XML
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub junit: Option<PathBuf>,
-    /// Write a report in Markdown
+    /// Write a report: HTML if the name ends in .html, else Markdown
     #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub markdown: Option<PathBuf>,
-    /// With --markdown: put the results of another run, written by --json, beside these
+    pub report: Option<PathBuf>,
+    /// What to say of cases of this peer: JSON, `{"ID": "TEXT"}`
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub readings: Option<PathBuf>,
+    /// With --report: put the results of another run, written by --json, beside these
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub beside: Vec<PathBuf>,
 }

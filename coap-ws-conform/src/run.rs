@@ -11,6 +11,7 @@ use crate::runner::{self, Peer, Report};
 use crate::select::select;
 use crate::server;
 use crate::target::Target;
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -51,8 +52,15 @@ pub async fn run(args: &Args) -> Exit {
         report::terminal::list(&select(all, &args.only, &args.skip));
         return Exit::Success;
     }
+    let readings = match args.readings.as_deref().map(report::readings).transpose() {
+        Ok(readings) => readings.unwrap_or_default(),
+        Err(text) => {
+            eprintln!("{text}");
+            return Exit::Usage;
+        }
+    };
     match if args.client { client_run(args).await } else { server_run(args).await } {
-        Ok(run) => finish(args, &run),
+        Ok(run) => finish(args, &Run { readings, ..run }),
         Err((exit, text)) => {
             eprintln!("{text}");
             exit
@@ -159,7 +167,7 @@ async fn all(args: &Args, peer: &Peer, cases: &[Case], side: Side, uri: String) 
         eprint!("\r{:<60}\r", "");
     }
     let name = args.name.clone().unwrap_or(uri);
-    Run { name, side, reports, took: started.elapsed() }
+    Run { name, side, reports, took: started.elapsed(), readings: BTreeMap::new() }
 }
 
 fn finish(args: &Args, run: &Run) -> Exit {

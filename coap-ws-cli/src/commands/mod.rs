@@ -1,5 +1,6 @@
 //! The verbs.
 
+mod conform;
 mod decode;
 mod demo;
 mod discover;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Discover(args) => discover::run(&args, global),
         Command::Serve(args) => serve::run(args, global),
         Command::Decode(args) => decode::run(&args),
+        Command::Conform(args) => conform::run(*args),
         Command::Demo => demo::run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

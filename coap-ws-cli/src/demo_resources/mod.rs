@@ -3,6 +3,7 @@
 mod clock;
 mod keep;
 mod observed;
+mod plugtest;
 mod store;
 mod whoami;
 
@@ -29,6 +30,9 @@ This is the demo server of coap-ws: CoAP over WebSockets (RFC 8323).
   GET  /whoami       what this server knows of you
   GET  /reverse      asks you for /hello, and gives back what you say
 
+There are also the resources of the CoAP plugtests: /test, /separate, /large-update, /query,
+/path/sub1, /validate, /multi-format, /location-query.
+
 `coap-ws discover` lists them as links.
 ";
 
@@ -45,7 +49,7 @@ pub(crate) fn router() -> Router {
         })
         .get("/reverse", reverse)
         .post("/reverse", reverse);
-    describe(observed::routes(store::routes(router)))
+    describe(plugtest::routes(observed::routes(store::routes(router))))
 }
 
 /// What `/.well-known/core` says of them (RFC 6690 §3, RFC 7252 §7.2.1).
@@ -62,7 +66,9 @@ fn describe(router: Router) -> Router {
         ("/whoami", "What is known of you", "whoami", "50"),
         ("/reverse", "Asks you for /hello", "reverse", ""),
     ];
-    all.into_iter().fold(router, |router, (path, title, kind, format)| {
+    let plugtest =
+        plugtest::LINKS.iter().map(|[path, title, kind, ct]| (*path, *title, *kind, *ct));
+    all.into_iter().chain(plugtest).fold(router, |router, (path, title, kind, format)| {
         let router = router.describe(path, "title", title).describe(path, "rt", kind);
         if format.is_empty() { router } else { router.describe(path, "ct", format) }
     })

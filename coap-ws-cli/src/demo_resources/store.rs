@@ -9,6 +9,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Shared = Arc<Mutex<Keep>>;
 
+/// Adds the routes of one thing that is kept under its path.
+pub(super) fn single(router: Router, path: &'static str, keep: Keep) -> Router {
+    let store: Shared = Arc::new(Mutex::new(keep));
+    let route = |handle: fn(&Shared, &Request) -> Response| {
+        let store = Arc::clone(&store);
+        move |request: Request| ready(handle(&store, &request))
+    };
+    router
+        .get(path, route(get))
+        .put(path, route(put))
+        .post(path, route(put))
+        .delete(path, route(delete))
+}
+
 /// Adds the routes, and what they share.
 pub(super) fn routes(router: Router) -> Router {
     let store = Shared::default();
@@ -38,7 +52,7 @@ fn list(store: &Shared, request: &Request) -> Response {
 }
 
 fn get(store: &Shared, request: &Request) -> Response {
-    let name = name(request);
+    let name = &name(request);
     let store = lock(store);
     let entry = store.get(name);
     if let Err(refused) = request.precondition(etag(entry)) {
@@ -63,7 +77,7 @@ fn get(store: &Shared, request: &Request) -> Response {
 
 /// PUT, and POST alike.
 fn put(store: &Shared, request: &Request) -> Response {
-    let name = name(request);
+    let name = &name(request);
     let mut store = lock(store);
     if let Err(refused) = request.precondition(etag(store.get(name))) {
         return refused;
@@ -88,7 +102,7 @@ fn put(store: &Shared, request: &Request) -> Response {
 
 /// 2.02 also where nothing was (RFC 7252 §5.8.4).
 fn delete(store: &Shared, request: &Request) -> Response {
-    let name = name(request);
+    let name = &name(request);
     let mut store = lock(store);
     if let Err(refused) = request.precondition(etag(store.get(name))) {
         return refused;
@@ -97,8 +111,9 @@ fn delete(store: &Shared, request: &Request) -> Response {
     Response::new(Code::DELETED)
 }
 
-fn name(request: &Request) -> &str {
-    request.param("name").unwrap_or_default()
+/// What it is kept under: its name in `/store`, its path elsewhere.
+fn name(request: &Request) -> String {
+    request.param("name").map_or_else(|| request.path().to_string(), str::to_owned)
 }
 
 fn etag(entry: Option<&Entry>) -> Option<&[u8]> {

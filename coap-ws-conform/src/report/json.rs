@@ -19,12 +19,12 @@ pub fn text(run: &Run) -> String {
             "lenient": run.count(Verdict::Lenient),
             "skipped": run.count(Verdict::Skipped),
         },
-        "cases": run.reports.iter().map(case).collect::<Vec<_>>(),
+        "cases": run.reports.iter().map(|report| case(run, report)).collect::<Vec<_>>(),
     });
     format!("{value:#}")
 }
 
-fn case(report: &Report) -> Value {
+fn case(run: &Run, report: &Report) -> Value {
     let case = &report.case;
     let lines = report.lines.iter().map(|line| {
         json!({
@@ -44,6 +44,7 @@ fn case(report: &Report) -> Value {
         "title": case.title,
         "expected": case.expected,
         "reading": case.why,
+        "reading_of_peer": run.reading(case.id),
         "verdict": report.verdict.name(),
         "detail": report.detail,
         "ms": report.took.as_millis() as u64,

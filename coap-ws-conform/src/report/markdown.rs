@@ -1,108 +1,44 @@
-//! A report in Markdown, with the results of other runs beside: an interop matrix.
+//! A report in Markdown, with the results of other runs beside.
 
-use super::Run;
+use super::{Run, matrix};
 use crate::case::Verdict;
-use serde_json::Value;
-use std::collections::BTreeMap;
-
-/// The results of another run.
-#[derive(Debug)]
-pub struct Column {
-    name: String,
-    verdicts: BTreeMap<String, String>,
-}
-
-impl Column {
-    /// Reads what `--json` has written.
-    pub fn read(text: &str) -> Result<Column, String> {
-        let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let name = value["peer"].as_str().ok_or("no `peer`: not written by --json")?.to_owned();
-        let cases = value["cases"].as_array().ok_or("no `cases`: not written by --json")?;
-        let verdicts = cases.iter().filter_map(|case| {
-            Some((case["id"].as_str()?.to_owned(), case["verdict"].as_str()?.to_owned()))
-        });
-        Ok(Column { name, verdicts: verdicts.collect() })
-    }
-
-    fn of(run: &Run) -> Column {
-        let verdicts = run
-            .reports
-            .iter()
-            .map(|report| (report.case.id.to_owned(), report.verdict.name().to_owned()));
-        Column { name: run.name.clone(), verdicts: verdicts.collect() }
-    }
-
-    fn verdict(&self, id: &str) -> &str {
-        self.verdicts.get(id).map_or("", String::as_str)
-    }
-}
 
 /// The document.
-pub fn text(run: &Run, others: &[Column]) -> String {
-    let own = Column::of(run);
-    let columns: Vec<&Column> = std::iter::once(&own).chain(others).collect();
+pub fn text(run: &Run, others: &[matrix::Column]) -> String {
     let mut text = format!(
-        "# CoAP over WebSockets: {}\n\n{} {}, {:.1} s: {}.\n\n",
+        "# CoAP over WebSockets: {}\n\n{} cases against a {} in {:.1} s: {}.\n\n",
         plain(&run.name),
         run.reports.len(),
-        "cases",
+        run.side.name(),
         run.took.as_secs_f64(),
         run.totals()
     );
-    text.push_str(&areas(run, &columns));
-    text.push_str(&matrix(run, &columns));
+    for table in matrix::tables(run, others) {
+        text.push_str(&self::table(&table));
+    }
     text.push_str(&readings(run));
     text.trim_end().to_owned()
 }
 
-/// `pass/all` of each area.
-fn areas(run: &Run, columns: &[&Column]) -> String {
-    let mut text = String::from("## Areas: passed, of those that could be tried\n\n");
-    text.push_str(&header("Area", columns));
-    let mut areas: Vec<_> = run.reports.iter().map(|report| report.case.area).collect();
-    areas.sort_unstable();
-    areas.dedup();
-    for area in areas {
-        let ids: Vec<&str> =
-            run.reports.iter().map(|r| r.case).filter(|c| c.area == area).map(|c| c.id).collect();
-        text.push_str(&format!("| {area} |"));
-        for column in columns {
-            let count = |wanted: &[&str]| {
-                ids.iter().filter(|id| wanted.contains(&column.verdict(id))).count()
-            };
-            let tried = count(&["pass", "fail", "lenient"]);
-            text.push_str(&format!(" {}/{tried} |", count(&["pass"])));
-        }
-        text.push('\n');
-    }
+fn table(table: &matrix::Table) -> String {
+    let line = |cells: &[String]| {
+        let cells: Vec<String> = cells
+            .iter()
+            .map(|cell| match cell.as_str() {
+                "fail" => "**fail**".to_owned(),
+                other => plain(other),
+            })
+            .collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let mut text = format!("## {}\n\n{}", table.title, line(&table.header));
+    text.push_str(&format!("|{}\n", "---|".repeat(table.header.len())));
+    text.extend(table.rows.iter().map(|row| line(row)));
     text.push('\n');
     text
 }
 
-/// Every case that somebody has not passed.
-fn matrix(run: &Run, columns: &[&Column]) -> String {
-    let mut text = String::from("## Cases that are not passed\n\n");
-    text.push_str(&header("Case", columns));
-    for report in &run.reports {
-        let id = report.case.id;
-        if columns.iter().all(|column| matches!(column.verdict(id), "pass" | "")) {
-            continue;
-        }
-        text.push_str(&format!("| `{id}` {} |", plain(report.case.title)));
-        for column in columns {
-            let shown = match column.verdict(id) {
-                "fail" => "**fail**",
-                other => other,
-            };
-            text.push_str(&format!(" {shown} |"));
-        }
-        text.push('\n');
-    }
-    text.push('\n');
-    text
-}
-
-/// What was expected and got, and how the RFC is read.
+/// What was expected and got, how the RFC is read, and what that means for this peer.
 fn readings(run: &Run) -> String {
     let mut text = String::from("## Readings\n\n");
     for report in &run.reports {
@@ -111,7 +47,8 @@ fn readings(run: &Run) -> String {
         }
         let case = &report.case;
         text.push_str(&format!(
-            "### `{}`: {}\n\n{} by RFC {} ({}), {}.\n\n- Expected: {}\n- Got: {}\n- Reading: {}\n\n",
+            "### `{}`: {}\n\n{} by RFC {} ({}), {}.\n\n- Expected: {}\n- Got: {}\n\
+             - How the RFC is read: {}\n",
             case.id,
             plain(case.title),
             report.verdict.name(),
@@ -122,13 +59,12 @@ fn readings(run: &Run) -> String {
             plain(&report.detail),
             plain(case.why)
         ));
+        if let Some(reading) = run.reading(case.id) {
+            text.push_str(&format!("- Of this peer: {}\n", plain(reading)));
+        }
+        text.push('\n');
     }
     text
-}
-
-fn header(first: &str, columns: &[&Column]) -> String {
-    let names: Vec<String> = columns.iter().map(|column| plain(&column.name)).collect();
-    format!("| {first} | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(columns.len()))
 }
 
 /// Text that does not end a cell.

@@ -1,13 +1,16 @@
 //! What came of a run, told in several ways.
 
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod matrix;
 pub mod terminal;
 
 use crate::args::Args;
 use crate::case::Verdict;
 use crate::runner::Report;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,12 +37,19 @@ pub struct Run {
     pub side: Side,
     pub reports: Vec<Report>,
     pub took: Duration,
+    /// What somebody who has read them says of failures, by the id of the case.
+    pub readings: BTreeMap<String, String>,
 }
 
 impl Run {
     /// How many cases came to this.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.reports.iter().filter(|report| report.verdict == verdict).count()
+    }
+
+    /// What is said of a case of this peer.
+    pub fn reading(&self, id: &str) -> Option<&str> {
+        self.readings.get(id).map(String::as_str)
     }
 
     /// The reports of each RFC, by its number.
@@ -104,16 +114,25 @@ pub fn write(args: &Args, run: &Run) -> Vec<String> {
     if let Some(path) = &args.junit {
         put(path, junit::text(run));
     }
-    if let Some(path) = &args.markdown {
+    if let Some(path) = &args.report {
         let others = args.beside.iter().map(|path| {
             let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
-            text.and_then(|text| markdown::Column::read(&text))
+            text.and_then(|text| matrix::Column::read(&text))
                 .map_err(|error| format!("{}: {error}", path.display()))
         });
+        let page = path.extension().is_some_and(|end| end == "html" || end == "htm");
         match others.collect::<Result<Vec<_>, _>>() {
+            Ok(others) if page => put(path, html::text(run, &others)),
             Ok(others) => put(path, markdown::text(run, &others)),
             Err(error) => errors.push(error),
         }
     }
     errors
+}
+
+/// Reads a file of readings: a JSON object, the id of a case and what is to be said of it.
+pub fn readings(path: &Path) -> Result<BTreeMap<String, String>, String> {
+    let told = |error: String| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| told(error.to_string()))
 }

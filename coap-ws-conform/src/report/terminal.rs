@@ -94,14 +94,14 @@ pub fn tell(run: &Run, wire: bool) {
             if rfc == 0 { title(0).to_owned() } else { format!("RFC {rfc}  {}", title(rfc)) };
         println!("\n{}", paint.in_colour("1", &name));
         for report in reports {
-            one(&paint, report, wire);
+            one(&paint, report, run.reading(report.case.id), wire);
         }
     }
     areas(run);
     println!("\n{}: {} in {:.1} s", run.name, run.totals(), run.took.as_secs_f64());
 }
 
-fn one(paint: &Paint, report: &Report, wire: bool) {
+fn one(paint: &Paint, report: &Report, reading: Option<&str>, wire: bool) {
     let case = &report.case;
     println!("  {} {:<26} {}", paint.verdict(report.verdict), case.id, case.title);
     match report.verdict {
@@ -117,6 +117,9 @@ fn one(paint: &Paint, report: &Report, wire: bool) {
             println!("          expected  {}", case.expected);
             println!("          got       {}", report.detail);
             println!("          reading   {}", case.why);
+            if let Some(reading) = reading {
+                println!("          this peer {reading}");
+            }
         }
     }
     let wrong = matches!(report.verdict, Verdict::Fail | Verdict::Lenient);
