@@ -66,7 +66,7 @@ const DRIVER: &[(&str, &[&str])] = &[
 
 /// What is built of a task is not known to it, nor to its handles.
 const ABOVE: [&str; 4] = ["client", "dial", "router", "server"];
-const BELOW: [&str; 10] = [
+const BELOW: [&str; 11] = [
     "answers",
     "asks",
     "body",
