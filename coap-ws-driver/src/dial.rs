@@ -233,7 +233,13 @@ async fn tcp<R: Runtime>(
         None => R::resolve(host.to_owned(), port).await,
     };
     let unresolved = |source| ConnectError::Resolve { host: host.to_owned(), source };
-    let mut addresses = by_turns(resolved.map_err(unresolved)?);
+    let resolved = resolved.map_err(unresolved)?;
+    if resolved.iter().any(|address| address.ip().is_multicast()) {
+        // Nothing of RFC 7252 §8 applies over a connection (RFC 8323 §8; URI-21).
+        let text = "a multicast address takes no connections";
+        return Err(unresolved(io::Error::new(io::ErrorKind::Unsupported, text)));
+    }
+    let mut addresses = by_turns(resolved);
     if addresses.is_empty() {
         return Err(unresolved(io::ErrorKind::NotFound.into()));
     }

@@ -272,10 +272,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             }
             Event::Settings(settings) => {
                 self.span.settings(&settings);
-                let place = &self.remote.shared().settings;
-                let mut place = place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                *place = Some(settings);
-                drop(place);
+                self.remote.shared().said().settings = Some(settings);
                 self.asks.settle();
             }
             Event::Request { responder, message } => {

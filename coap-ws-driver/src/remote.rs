@@ -18,7 +18,7 @@ use coap_ws_core::message::{Code, Encode, Message, OptionNumber};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The other end of one connection: ask it, ping it, release it. Cheap to clone.
 ///
@@ -60,7 +60,7 @@ pub(crate) struct RemoteShared {
     cutting: Cutting,
     tags: AtomicU32,
     pub(crate) opened: OnceLock<OpenedInfo>,
-    pub(crate) settings: std::sync::Mutex<Option<PeerSettings>>,
+    said: Mutex<Said>,
     /// Why the opening handshake failed.
     failed: OnceLock<Arc<ConnectError>>,
     /// Who waits for the opening handshake or the end.
@@ -80,6 +80,14 @@ pub(crate) trait Watch: Send + Sync {
     fn closed(&self, closed: &Closed);
 }
 
+/// What the peer has said that holds until it says something else.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) settings: Option<PeerSettings>,
+    /// The Echo that its next request is to carry (RFC 9175 §2.3).
+    pub(crate) echo: Option<Box<Bytes>>,
+}
+
 /// What the opening handshake told.
 #[derive(Debug)]
 pub(crate) struct OpenedInfo {
@@ -88,6 +96,10 @@ pub(crate) struct OpenedInfo {
 }
 
 impl RemoteShared {
+    pub(crate) fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The opening handshake is done. Told once.
     pub(crate) fn tell_opened(&self, opened: OpenedInfo) {
         let _ = self.opened.set(opened);
@@ -114,7 +126,7 @@ impl Remote {
             cutting,
             tags: AtomicU32::new(1),
             opened: OnceLock::new(),
-            settings: std::sync::Mutex::new(None),
+            said: Mutex::default(),
             failed: OnceLock::new(),
             waiting: Waiting::default(),
             released: OnceLock::new(),
@@ -313,7 +325,7 @@ impl Remote {
 
     /// What the peer has said of itself so far; `None` before its first CSM.
     pub fn peer_settings(&self) -> Option<PeerSettings> {
-        *self.shared.settings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.shared.said().settings
     }
 
     /// Whether a request of the peer's is meant for us. A client has no name (URI-23), and what

@@ -111,6 +111,17 @@ async fn what_is_no_uri_of_ours_is_refused_before_anything_is_dialled() {
     assert_eq!(dials(), 0);
 }
 
+// URI-21
+#[tokio::test(start_paused = true)]
+async fn a_multicast_address_is_never_dialled() {
+    let endpoint = endpoint(|_| {});
+    for uri in ["coap+ws://224.0.1.187/", "coap+ws://[ff02::fd]/"] {
+        let error = get(&endpoint, uri).await.unwrap_err();
+        assert!(error.to_string().contains("multicast"), "{error}");
+    }
+    assert_eq!(dials(), 0);
+}
+
 // T84, T88
 #[tokio::test(start_paused = true)]
 async fn a_server_restart_fails_what_is_pending_and_serves_what_comes_later() {

@@ -48,7 +48,7 @@ const REGISTRY: [(u8, &str); 40] = [
     (0xe5, "Abort"),
 ];
 
-// CODE-14, FMT-04
+// CODE-14, FMT-04, EXT-15
 #[test]
 fn every_byte_is_a_code_and_has_the_registered_name() {
     for byte in 0..=u8::MAX {

@@ -49,7 +49,7 @@ fn the_two_directions_have_tokens_of_their_own() {
     );
 }
 
-// TOK-05, TOK-06, TOK-07, TOK-08, NR-10, NR-11, T62
+// TOK-05, TOK-06, TOK-07, TOK-08, TOK-09, SEC-14, NR-10, NR-11, T62
 #[test]
 fn tokens_are_a_sequence_and_none_comes_twice() {
     acceptor(

@@ -182,7 +182,7 @@ async fn tls_and_plain_do_not_mix() {
     assert!(error.to_string().contains("coap+ws://"), "{error}");
 }
 
-// T12: the Host is the name that the TLS handshake asked for.
+// T12, SEC-07: the Host is the name that the TLS handshake asked for.
 #[tokio::test]
 async fn t12_host_differs_from_sni() {
     let authority = Authority::new();

@@ -13,6 +13,7 @@ fn get_gives_the_payload_alone() {
     assert!(large.err.contains("application/octet-stream (42)  65,536 bytes"), "{}", large.err);
 }
 
+// CODE-06, CODE-07, CODE-08
 #[test]
 fn put_get_post_and_delete_of_the_store() {
     let server = Served::demo();

@@ -53,7 +53,21 @@ impl Exchange {
     /// Sends a request and puts its response together.
     pub(crate) async fn run(self, mut message: Outgoing) -> Result<Response, Error> {
         self.remote.name_host(&mut message);
+        // Whoever has an Echo of its own in mind is left alone.
+        if message.has(OptionNumber::ECHO) {
+            return self.whole(Arc::new(message)).await;
+        }
+        self.remote.add_echo(&mut message);
         let message = Arc::new(message);
+        let response = self.whole(Arc::clone(&message)).await?;
+        match self.remote.echoed(&message, &response) {
+            Some(again) => Box::pin(self.whole(Arc::new(again))).await,
+            None => Ok(response),
+        }
+    }
+
+    /// One request, in as many blocks as it takes.
+    async fn whole(&self, message: Arc<Outgoing>) -> Result<Response, Error> {
         if !self.cuts(&message) {
             return self.ask(message).await;
         }
