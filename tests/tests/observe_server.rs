@@ -467,7 +467,7 @@ fn a_handler_that_panics_ends_its_observation_and_nothing_else() {
 
 // CSM-16
 #[test]
-fn a_notification_that_is_too_large_is_5_00_and_the_end() {
+fn without_blocks_a_notification_that_is_too_large_is_5_00_and_the_end() {
     let size = Arc::new(AtomicUsize::new(10));
     let changed = Notifier::new();
     let now = Arc::clone(&size);
@@ -476,7 +476,11 @@ fn a_notification_that_is_too_large_is_5_00_and_the_end() {
         async move { vec![7; size] }
     };
     let app = Router::new().observable("/n", (changed.clone(), handler));
-    let (mut rig, _) = observed(app);
+    let mut near = config(Side::Acceptor);
+    near.block_wise = false.into();
+    let mut rig = Rig::new(near, config(Side::Initiator), app).opened();
+    rig.far.observe(&get());
+    rig.run();
     size.store(10_000_000, Ordering::Relaxed);
     changed.notify();
     rig.run();
