@@ -28,8 +28,7 @@ pub struct StreamedResponse {
     fetch: Option<Fetch>,
     read: u64,
     /// The connection is in use.
-    #[allow(dead_code)]
-    in_use: Option<InUse>,
+    _in_use: Option<InUse>,
 }
 
 impl StreamedResponse {
@@ -56,7 +55,7 @@ impl StreamedResponse {
                 ready,
                 fetch: None,
                 read: 0,
-                in_use,
+                _in_use: in_use,
             });
         }
         // Nothing is held, so nothing is too large.
@@ -72,7 +71,7 @@ impl StreamedResponse {
         let head = head.payload(Bytes::new()).without_blocks();
         let fetch = piece.more.then_some(fetch);
         let ready = Some(piece.payload);
-        Ok(StreamedResponse { exchange, head, size, ready, fetch, read: 0, in_use })
+        Ok(StreamedResponse { exchange, head, size, ready, fetch, read: 0, _in_use: in_use })
     }
 
     /// Code and options; the body of an error is in the chunks too.
