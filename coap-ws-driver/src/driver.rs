@@ -51,7 +51,8 @@ pub struct Driver<T, C, H: Handler> {
     asks: Asks,
     bodies: Bodies,
     answers: Answers<Spanned<H::Future>>,
-    watches: Watches<Spanned<H::Future>>,
+    /// `None` where nobody observes: most connections.
+    watches: Option<Box<Watches<Spanned<H::Future>>>>,
     accept: Option<AcceptHook>,
     /// What the application is to say about the peer.
     verdict: Option<Verdict>,
@@ -95,7 +96,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             asks: Asks::default(),
             bodies,
             answers: Answers::new(),
-            watches: Watches::new(),
+            watches: None,
             accept: None,
             verdict: None,
             parked: Parked::default(),
@@ -163,9 +164,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             self.answers.clear();
         }
         self.bodies.clear();
-        if !self.watches.is_empty() {
-            self.watches.clear();
-        }
+        // Observers end with their connection (OBS-11).
+        self.watches = None;
     }
 
     /// Sends requests that have waited for something; whether anything moved.
@@ -313,10 +313,10 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 self.parked.expire(id);
                 self.bodies.recall(id);
                 self.answers.expire(id);
-                self.watches.take_asked(id);
+                self.end_registration(id);
             }
-            Core::NotificationDue(observer) => self.watches.now_due(observer),
-            Core::ObserverGone(observer) => self.watches.end(observer),
+            Core::NotificationDue(observer) => self.notification_due(observer),
+            Core::ObserverGone(observer) => self.observer_gone(observer),
             Core::PingFailed { ping, error } => self.asks.ping_failed(ping, error, diagnostic),
             Core::Closed(reason) => {
                 let diagnostic = self.diagnostic.take();
@@ -414,7 +414,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             RefusedWhy::TooLarge { .. } => (Code::INTERNAL_SERVER_ERROR, refused.to_string()),
             _ => (Code::INTERNAL_SERVER_ERROR, "the response cannot be encoded".to_owned()),
         };
-        self.watches.take_asked(refused.responder.id());
+        self.end_registration(refused.responder.id());
         let error = Response::error(code, text);
         if let Err(refused) = self.engine.respond(now, refused.responder, &error)
             && refused.why == RefusedWhy::NoRoom
@@ -448,7 +448,9 @@ where
         let span = this.span.share();
         let _entered = span.enter();
         this.mailbox.register(cx.waker());
-        this.watches.polled();
+        if let Some(watches) = &mut this.watches {
+            watches.polled();
+        }
         loop {
             match this.run(cx) {
                 Ok(done) => {

@@ -256,11 +256,6 @@ impl<F: Future<Output = Response>> Watches<F> {
     pub(crate) fn is_empty(&self) -> bool {
         self.asked.is_empty() && self.observers.is_empty()
     }
-
-    /// The connection is over, and they with it (OBS-11).
-    pub(crate) fn clear(&mut self) {
-        *self = Watches::new();
-    }
 }
 
 impl Observer {

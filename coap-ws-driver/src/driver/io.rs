@@ -77,7 +77,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         }
         let engine = self.engine.poll_timeout();
         let ours = self.asks.deadline().into_iter().chain(self.bodies.deadline());
-        let ours = ours.chain(self.watches.deadline());
+        let watches = self.watches.as_ref().and_then(|watches| watches.deadline());
+        let ours = ours.chain(watches);
         let Some(deadline) = engine.into_iter().chain(ours).min() else { return moved };
         // An earlier deadline moves the timer; a later one lets it fire early once.
         let at = self.armed.map_or(deadline, |armed| armed.min(deadline));
@@ -87,7 +88,9 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             let now = self.timer.now();
             self.engine.handle_timeout(now);
             self.asks.expire(now);
-            self.watches.expire(now);
+            if let Some(watches) = &mut self.watches {
+                watches.expire(now);
+            }
             self.bodies.expire(now);
             moved = true;
         }

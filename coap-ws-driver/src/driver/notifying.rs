@@ -7,8 +7,9 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::spans::serving;
 use crate::transport::{Timer, Transport};
+use crate::watches::{Asked, Watches};
 use coap_ws_core::message::{Code, Message, OwnedMessage};
-use coap_ws_core::{NotifyError, ObserverId, Refused, RefusedWhy, Responder};
+use coap_ws_core::{NotifyError, ObserverId, Refused, RefusedWhy, RequestId, Responder};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
@@ -22,7 +23,8 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         // Where it panics, so will the handler, and that has an answer.
         let told = catch_unwind(AssertUnwindSafe(|| self.handler.notifier(request)));
         if let Ok(Some(notifier)) = told {
-            self.watches.ask(responder.id(), notifier, request);
+            let watches = self.watches.get_or_insert_with(|| Box::new(Watches::new()));
+            watches.ask(responder.id(), notifier, request);
         }
     }
 
@@ -33,15 +35,15 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         response: &Response,
     ) -> Result<(), Refused> {
         let (now, id) = (self.timer.now(), responder.id());
-        let asked = self.watches.take_asked(id).filter(|_| response.code().is_success());
+        let asked = self.end_registration(id).filter(|_| response.code().is_success());
         let asked = asked.and_then(|asked| Some((asked.notifier.reserve()?, asked)));
-        let Some((place, asked)) = asked else {
+        let (Some((place, asked)), Some(watches)) = (asked, &mut self.watches) else {
             return self.engine.respond(now, responder, response);
         };
         match self.engine.observe(now, responder, response) {
             Ok(Some(observer)) => {
                 let place = place.join(&self.mailbox);
-                if self.watches.open(observer, asked, place, response) {
+                if watches.open(observer, asked, place, response) {
                     self.engine.mark_changed(now, observer);
                 }
                 Ok(())
@@ -50,7 +52,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             Ok(None) => Ok(()),
             Err(refused) => {
                 if matches!(refused.why, RefusedWhy::NoRoom | RefusedWhy::TooLarge { .. }) {
-                    self.watches.keep_asked(id, asked);
+                    watches.keep_asked(id, asked);
                 }
                 Err(refused)
             }
@@ -60,18 +62,15 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     /// Notifies those that are to be, as far as there is room; whether anything moved.
     pub(super) fn notify(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = self.mailbox.take_stir();
-        if self.watches.is_empty() {
-            return moved;
-        }
+        let Some(watches) = &mut self.watches else { return moved };
         if moved {
             let now = self.timer.now();
-            for observer in self.watches.stale() {
+            for observer in watches.stale() {
                 self.engine.mark_changed(now, observer);
             }
         }
         while self.may_answer() {
-            let next = self.watches.poll_next(cx).map(Poll::Ready).or_else(|| self.next_due(cx));
-            let Some(next) = next else { break };
+            let Some(next) = self.next_notification(cx) else { break };
             if let Poll::Ready((observer, response)) = next
                 && !self.tell(observer, response)
             {
@@ -82,10 +81,14 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         moved
     }
 
-    /// Calls the handler of the next one that is due.
-    fn next_due(&mut self, cx: &mut Context<'_>) -> Option<Poll<(ObserverId, Response)>> {
+    /// One that is ready, or what comes of the handler of the next one that is due.
+    fn next_notification(&mut self, cx: &mut Context<'_>) -> Option<Poll<(ObserverId, Response)>> {
+        let watches = self.watches.as_mut()?;
+        if let Some(ready) = watches.poll_next(cx) {
+            return Some(Poll::Ready(ready));
+        }
         let until = self.timer.now().saturating_add(self.engine.config().connection.answer_timeout);
-        self.watches
+        watches
             .start(cx, until, |request| serving(request.method(), || self.handler.call(request)))
     }
 
@@ -94,21 +97,45 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         let now = self.timer.now();
         let peer = Peer::of(self.engine.config(), self.engine.connection());
         let limited = |message: &OwnedMessage| self.bodies.limits(message, response);
-        if !self.watches.message(observer).is_some_and(limited) {
+        let message = self.watches.as_ref().and_then(|watches| watches.message(observer));
+        if !message.is_some_and(limited) {
             let outcome = self.engine.notify(now, observer, response);
             let Err(NotifyError::Refused(RefusedWhy::TooLarge { .. })) = outcome else {
                 return outcome;
             };
         }
-        let Some(message) = self.watches.message(observer) else { return Err(NotifyError::Gone) };
+        let message = self.watches.as_ref().and_then(|watches| watches.message(observer));
+        let Some(message) = message else { return Err(NotifyError::Gone) };
         let part = self.bodies.first_block(now, message, response, peer);
         self.engine.notify(now, observer, &part)
+    }
+
+    /// A request has its answer, or will have none: what it wanted to be told of.
+    pub(super) fn end_registration(&mut self, id: RequestId) -> Option<Asked> {
+        self.watches.as_mut()?.take_asked(id)
+    }
+
+    /// There is room to tell an observer something.
+    pub(super) fn notification_due(&mut self, observer: ObserverId) {
+        if let Some(watches) = &mut self.watches {
+            watches.now_due(observer);
+        }
+    }
+
+    /// An observation is over.
+    pub(super) fn observer_gone(&mut self, observer: ObserverId) {
+        let Some(watches) = &mut self.watches else { return };
+        watches.end(observer);
+        if watches.is_empty() {
+            self.watches = None;
+        }
     }
 
     /// Gives a notification to the connection; false where it has to wait for room.
     fn tell(&mut self, observer: ObserverId, response: Response) -> bool {
         let now = self.timer.now();
-        let mut response = self.watches.check(observer, response);
+        let Some(watches) = &mut self.watches else { return true };
+        let mut response = watches.check(observer, response);
         let mut outcome = self.tell_part(observer, &response);
         if let Err(NotifyError::Refused(why)) = &outcome
             && *why != RefusedWhy::NoRoom
@@ -118,16 +145,18 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         }
         match outcome {
             Ok(()) if response.code().is_success() => {
-                if self.watches.told(observer) {
+                if self.watches.as_mut().is_some_and(|watches| watches.told(observer)) {
                     self.engine.mark_changed(now, observer);
                 }
             }
             Err(NotifyError::Refused(RefusedWhy::NoRoom)) => {
-                self.watches.keep(observer, response);
+                if let Some(watches) = &mut self.watches {
+                    watches.keep(observer, response);
+                }
                 return false;
             }
             // An error ends the observation (OBS-03).
-            Ok(()) | Err(_) => self.watches.end(observer),
+            Ok(()) | Err(_) => self.observer_gone(observer),
         }
         true
     }
