@@ -318,8 +318,8 @@ fn a_release_of_the_server_ends_it() {
     assert_eq!(closed.reason, CloseReason::Released);
 }
 
-// OBS-14: excepted in writing for the library. Each observation is a registration of its own,
-// with options of its own; who wants one for many shares one.
+// Each observation is a registration of its own, with options of its own; who wants one for many
+// shares one. RFC 7641 §3.1 wants that of the endpoint: an exception, see DESIGN.md.
 #[test]
 fn two_observations_are_two_registrations() {
     let mut rig = rig();
