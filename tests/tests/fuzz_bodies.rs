@@ -20,12 +20,15 @@ fn vectors() -> Vec<Vec<u8>> {
     .collect()
 }
 
-/// Inputs that fuzzing has found to matter, in files.
+/// Inputs that fuzzing has found to matter, in files: every target has some.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-    let Ok(files) = std::fs::read_dir(fuzz) else { return Vec::new() };
+    let files = std::fs::read_dir(fuzz).expect("the target has a corpus");
     let files = files.map(|file| file.expect("the folder can be read").path());
-    files.map(|path| std::fs::read(path).expect("the file can be read")).collect()
+    let inputs: Vec<_> =
+        files.map(|path| std::fs::read(path).expect("the file can be read")).collect();
+    assert!(inputs.len() >= 10, "the corpus of {target} is not there");
+    inputs
 }
 
 /// Runs a body over its corpus, all vectors with each of them cut short, and seeds.
