@@ -144,6 +144,30 @@ impl<R: Runtime> Client<R> {
 }
 
 /// Settings of a [`Client`] before it connects.
+///
+/// ```
+/// use coap_ws_driver::{Request, Router};
+/// use coap_ws_tokio::Client;
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let app = coap_ws_tokio::Router::new()
+/// #     .post("/back", async |r: Request| r.remote().get("/name").send().await)
+/// #     .put("/store/x", async || coap_ws_driver::core::message::Code::CHANGED);
+/// # let server = coap_ws_tokio::Server::bind("localhost:0").await?;
+/// # let base = format!("coap+ws://localhost:{}", server.local_addrs().next().unwrap().port());
+/// # tokio::spawn(server.serve(app).into_future());
+/// let client = Client::builder()
+///     .connect_timeout(Duration::from_secs(5))
+///     // What the server may ask us, over the same connection.
+///     .serve(Router::new().get("/name", async || "a client"))
+///     .connect(&base)
+///     .await?;
+/// assert_eq!(client.post("/back").send().await?.text()?, "a client");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a builder does nothing before `connect`"]
 pub struct ClientBuilder<R, H> {
     config: EngineConfig,

@@ -105,6 +105,34 @@ pub(crate) enum Via {
 }
 
 /// A request in the making: options in any order, then [`send`](RequestBuilder::send).
+///
+/// ```
+/// use coap_ws_driver::core::message::{Code, ContentFormat};
+/// use coap_ws_tokio::Client;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let app = coap_ws_tokio::Router::new()
+/// #     .get("/hello", async || "hi")
+/// #     .put("/store/x", async || coap_ws_driver::core::message::Code::CHANGED);
+/// # let server = coap_ws_tokio::Server::bind("localhost:0").await?;
+/// # let base = format!("coap+ws://localhost:{}", server.local_addrs().next().unwrap().port());
+/// # tokio::spawn(server.serve(app).into_future());
+/// let client = Client::connect(&base).await?;
+/// let answer = client
+///     .put("/store/x")
+///     .body(r#"{"on":true}"#)
+///     .content_format(ContentFormat::JSON)
+///     .send()
+///     .await?;
+/// assert_eq!(answer.code(), Code::CHANGED);
+///
+/// // An error knows whether the request may have been processed.
+/// let error = client.get("coap+ws://elsewhere.example/").send().await.unwrap_err();
+/// assert_eq!(error.sent(), coap_ws_driver::core::Sent::No);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a request is only sent by `send`"]
 pub struct RequestBuilder {

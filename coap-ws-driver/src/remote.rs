@@ -25,6 +25,28 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// At the end that accepted the connection it is the only way to ask the client anything: a
 /// WebSocket client has no URI (RFC 8323 §8.5; URI-23). It never reconnects; when the
 /// connection is over it stays so.
+///
+/// ```
+/// use coap_ws_tokio::Client;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let app = coap_ws_tokio::Router::new()
+/// #     .get("/hello", async || "hi")
+/// #     .put("/store/x", async || coap_ws_driver::core::message::Code::CHANGED);
+/// # let server = coap_ws_tokio::Server::bind("localhost:0").await?;
+/// # let base = format!("coap+ws://localhost:{}", server.local_addrs().next().unwrap().port());
+/// # tokio::spawn(server.serve(app).into_future());
+/// let client = Client::connect(&base).await?;
+/// let remote = client.remote().await?;
+/// remote.ping().await?;
+/// assert_eq!(remote.get("/hello").send().await?.text()?, "hi");
+/// let closed = remote.release().await;
+/// assert_eq!(closed.reason, coap_ws_driver::core::CloseReason::Released);
+/// assert!(remote.is_closed());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Remote {
     shared: Arc<RemoteShared>,

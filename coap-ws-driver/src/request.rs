@@ -10,6 +10,20 @@ use coap_ws_core::message::{
 use std::fmt;
 
 /// A request of the peer.
+///
+/// ```
+/// use coap_ws_driver::{Request, Response, Router};
+///
+/// let app = Router::new().get("/rooms/{room}", async |request: Request| {
+///     let room = request.param("room").unwrap_or_default();
+///     match request.query("unit") {
+///         Some("f") => Response::content(format!("{room}: 70 F")),
+///         None | Some("c") => Response::content(format!("{room}: 21 C")),
+///         Some(_) => Response::error(coap_ws_driver::core::message::Code::BAD_OPTION, "unit=c or f"),
+///     }
+/// });
+/// # let _ = app;
+/// ```
 #[derive(Clone)]
 pub struct Request {
     message: OwnedMessage,

@@ -7,6 +7,32 @@ use std::task::{Context, Poll};
 /// A byte stream: TCP, TLS, a Unix socket, anything that carries bytes in order.
 ///
 /// The methods are those of any runtime's asynchronous I/O traits; an adapter hands them on.
+///
+/// ```
+/// use coap_ws_driver::Transport;
+/// use futures_util::io::{AsyncRead, AsyncWrite};
+/// use std::io;
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll};
+///
+/// /// Any stream with the traits of `futures-io`.
+/// struct Stream<S>(S);
+///
+/// impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
+///     fn poll_read(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
+///         Pin::new(&mut self.0).poll_read(cx, to)
+///     }
+///     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+///         Pin::new(&mut self.0).poll_write(cx, bytes)
+///     }
+///     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         Pin::new(&mut self.0).poll_flush(cx)
+///     }
+///     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         Pin::new(&mut self.0).poll_close(cx)
+///     }
+/// }
+/// ```
 pub trait Transport {
     /// Reads what is there, at least one byte; 0 is the end of the stream.
     ///

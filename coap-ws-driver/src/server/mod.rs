@@ -37,6 +37,35 @@ pub const fn port_by_coap_port(coap_port: u16) -> Option<u16> {
 }
 
 /// Listening sockets, before they serve.
+///
+/// ```
+/// use coap_ws_driver::policy::Policy;
+/// use coap_ws_driver::{Router, ServerLimits};
+/// use coap_ws_tokio::{Client, Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut policy = Policy::default();
+/// policy.public_uris.push("coap+ws://localhost".parse()?);
+/// let mut limits = ServerLimits::default();
+/// limits.max_connections_per_ip = Some(64);
+///
+/// let server = Server::bind("localhost:0").await?.policy(policy).limits(limits);
+/// let port = server.local_addrs().next().unwrap().port();
+/// let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+/// let serving = server
+///     .serve(Router::new().get("/hello", async || "hi"))
+///     .with_graceful_shutdown(async { _ = stopped.await });
+/// let serving = tokio::spawn(serving);
+///
+/// let client = Client::connect(&format!("coap+ws://localhost:{port}")).await?;
+/// assert_eq!(client.get("/hello").send().await?.text()?, "hi");
+/// // What was accepted is answered, then every connection is released.
+/// _ = stop.send(());
+/// serving.await??;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a server does nothing before `serve`"]
 pub struct Server<R: Runtime> {
     listeners: Vec<Listening<R>>,

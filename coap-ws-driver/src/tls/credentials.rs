@@ -9,6 +9,17 @@ use std::fmt;
 /// A pattern is a base URI with or without a `*` at its end, and with or without `*.` in front
 /// of its host: `coaps+ws://*.example.org/*`, `coaps+ws://localhost:8684/*`,
 /// `coaps+ws://*` for every host.
+///
+/// ```
+/// use coap_ws_driver::tls::{ClientTls, Credentials};
+///
+/// fn credentials(ours: ClientTls, theirs: ClientTls) -> Credentials {
+///     let all = Credentials::new().with("coaps+ws://*.example.org/*", ours);
+///     all.and_then(|all| all.with("coaps+ws://device.example.com", theirs)).expect("patterns")
+/// }
+/// assert!(ClientTls::with_roots_pem(b"no PEM").is_err());
+/// # let _ = credentials;
+/// ```
 #[derive(Clone, Default)]
 pub struct Credentials {
     entries: Vec<(Pattern, ClientTls)>,
