@@ -268,7 +268,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 };
                 self.span.failed();
                 self.remote.shared().tell_failed(error);
-                self.closed(lost());
+                self.closed(&lost());
             }
             Event::Settings(settings) => {
                 self.span.settings(&settings);
@@ -322,7 +322,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 let diagnostic = self.diagnostic.take();
                 let closed = Closed { reason, diagnostic };
                 self.span.ended(&closed);
-                self.closed(closed);
+                self.closed(&closed);
             }
             // `Room` is what `retry` looks for by itself.
             _ => {}
@@ -425,12 +425,12 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         true
     }
 
-    fn closed(&mut self, closed: Closed) {
+    fn closed(&mut self, closed: &Closed) {
         self.drop_handlers();
         self.mailbox.close(closed.clone());
         // Before those who wait: they may ask again at once.
-        self.remote.tell_closed(&closed);
-        self.asks.close(&closed);
+        self.remote.tell_closed(closed);
+        self.asks.close(closed);
         self.remote.shared().tell_ended();
     }
 }
@@ -456,7 +456,7 @@ where
                 Ok(done) => {
                     ready!(done);
                     // Whoever still waits is told, whatever happened.
-                    this.closed(lost());
+                    this.closed(&lost());
                     return Poll::Ready(());
                 }
                 Err(broken) => {

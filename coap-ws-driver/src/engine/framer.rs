@@ -146,7 +146,8 @@ impl Framer {
             .max_message_size
             .saturating_mul(2)
             .saturating_add(max_send)
-            .saturating_add(1024 + size_of::<WebSocketContext>())
+            .saturating_add(1024)
+            .saturating_add(size_of::<WebSocketContext>())
     }
 }
 
