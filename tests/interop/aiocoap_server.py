@@ -9,6 +9,8 @@ also on coaps+ws with the port after that. Runs until it is ended by a signal.
     /store, /store/…   GET PUT POST DELETE   keeps a body for each path
     /echo              POST  gives the payload back
     /large             GET   65,536 bytes, byte i is i % 251
+    /separate          GET   a text, after 300 ms
+    /obs               GET PUT   a text with observers
     /reverse           GET   asks its own client for /hello, and gives the answer back
     /time              GET   a number of four digits; observe it: five times a second
     /.well-known/core  GET   what there is
@@ -77,6 +79,28 @@ class Large(resource.Resource):
         return Message(payload=LARGE, content_format=ContentFormat.OCTETSTREAM)
 
 
+class Separate(resource.Resource):
+    async def render_get(self, request):
+        await asyncio.sleep(0.3)
+        return text("this took a moment")
+
+
+class Observed(resource.ObservableResource):
+    """Whoever puts a new text here has it told to all observers."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = b"as it was in the beginning"
+
+    async def render_get(self, request):
+        return Message(payload=self.body, content_format=ContentFormat.TEXT)
+
+    async def render_put(self, request):
+        self.body = request.payload
+        self.updated_state()
+        return Message(code=codes.CHANGED)
+
+
 class Reverse(resource.Resource):
     """The client of the connection is asked; it has no URI, so the remote is what names it."""
 
@@ -119,6 +143,8 @@ async def main(port, certificate=None, key=None):
     site.add_resource(["store"], StoreBelow(bodies))
     site.add_resource(["echo"], Echo())
     site.add_resource(["large"], Large())
+    site.add_resource(["separate"], Separate())
+    site.add_resource(["obs"], Observed())
     site.add_resource(["reverse"], reverse)
     site.add_resource(["time"], time)
     listing = resource.WKCResource(site.get_resources_as_linkheader)
