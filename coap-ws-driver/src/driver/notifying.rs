@@ -88,8 +88,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
             return Some(Poll::Ready(ready));
         }
         let until = self.timer.now().saturating_add(self.engine.config().connection.answer_timeout);
-        watches
-            .start(cx, until, |request| serving(request.method(), || self.handler.call(request)))
+        watches.start(cx, until, |request| serving(request.method(), || self.handler.call(request)))
     }
 
     /// Tells a notification, or its first block where it is not to go whole (BLK-19).
