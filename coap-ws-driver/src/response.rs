@@ -42,6 +42,14 @@ impl Response {
         Response::new(code).payload(diagnostic.into())
     }
 
+    /// 4.29: the client asks too often, and may ask again after this time (RFC 8516 §3).
+    pub fn too_many_requests(retry_after: Duration) -> Response {
+        let seconds =
+            retry_after.as_secs().saturating_add(u64::from(retry_after.subsec_nanos() > 0));
+        let response = Response::error(Code::TOO_MANY_REQUESTS, "too many requests");
+        response.max_age(u32::try_from(seconds).unwrap_or(u32::MAX))
+    }
+
     pub(crate) fn received(message: &OwnedMessage) -> Response {
         let options = Options::of(message);
         Response { code: message.view().code(), options, payload: message.payload() }
@@ -203,6 +211,22 @@ impl ErrorResponse {
     /// The response itself.
     pub fn response(&self) -> &Response {
         &self.response
+    }
+
+    /// How long not to ask the like again, where the server says that it is asked too much:
+    /// 4.29 or 5.03 with a Max-Age, 60 s without (RFC 8516 §4, RFC 7252 §5.9.3.4).
+    ///
+    /// ```
+    /// use coap_ws_driver::Response;
+    /// use std::time::Duration;
+    /// let refused = Response::too_many_requests(Duration::from_millis(1500)).success();
+    /// assert_eq!(refused.unwrap_err().retry_after(), Some(Duration::from_secs(2)));
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        let busy =
+            matches!(self.response.code, Code::TOO_MANY_REQUESTS | Code::SERVICE_UNAVAILABLE);
+        let seconds = self.response.option_uint(OptionNumber::MAX_AGE).unwrap_or(60);
+        busy.then(|| Duration::from_secs(seconds.into()))
     }
 }
 

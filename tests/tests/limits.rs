@@ -124,13 +124,13 @@ fn limit_max_observers() {
     );
 }
 
-// SEC-12, T68
+// SEC-12, T68, EXT-17
 #[test]
 fn limit_observe_changes() {
     let change = |n| {
         format!("< GET 0{n} 6=01 /a\n! request GET 0{n} 6=01 /a\n* respond 2.05\n> 2.05 0{n}\n")
     };
-    let over = "< GET 09 6= /a\n> 4.29 09 \"too many observe changes\"\n";
+    let over = "< GET 09 6= /a\n> 4.29 09 14=01 \"too many observe changes\"\n";
     let three: String = (1..=3).map(change).collect();
     both_sides(&format!("config observe_changes 2/s,3\nopen\n{three}{over}@ +499999us\n{over}"));
     let again = change(4);

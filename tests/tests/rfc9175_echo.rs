@@ -100,7 +100,7 @@ async fn who_brings_an_echo_is_left_alone_and_a_value_too_long_is_none() {
     assert_eq!(*seen.lock().unwrap(), [Some(b"own".to_vec()), None]);
 }
 
-// CODE-12, CODE-13, EXT-18
+// CODE-12, CODE-13
 #[tokio::test(start_paused = true)]
 async fn nothing_is_repeated_that_was_refused_for_another_reason() {
     let seen = Seen::default();

@@ -200,7 +200,7 @@ fn timeout_release_timeout() {
         @ +32999999us
         = phase Draining(Ours)
         @ +1us
-        . close 1000
+        . close 1001
         "#,
     );
 }
@@ -418,7 +418,7 @@ fn what_is_noticed_late_happens_late_and_once() {
         * release
         > 00e4 ff "bye"
         @ late +3600s
-        . close 1000
+        . close 1001
         @ late +3600s
         ! closed: released
         @ late +3600s

@@ -140,7 +140,7 @@ fn our_release_leaves_the_close_to_the_peer_but_not_for_ever() {
         let mut bench = Bench::open(side);
         release(&mut bench);
         bench.pass(36 * SECOND);
-        assert_eq!(bench.said.last().map(Frame::words).as_deref(), Some("close 1000"));
+        assert_eq!(bench.said.last().map(Frame::words).as_deref(), Some("close 1001"));
         // The answer is awaited, and nothing else is heard meanwhile.
         assert_eq!((bench.shut_down, bench.done), (None, None));
         bench.said.clear();

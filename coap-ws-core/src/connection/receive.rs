@@ -283,7 +283,12 @@ impl<S: Storage> Connection<S> {
         }
         let room = self.max_send().saturating_sub(back.token.as_bytes().len()).saturating_sub(3);
         let diagnostic = signaling::cut(diagnostic, room);
-        self.answer(back.token.as_bytes(), &Response::error(code, diagnostic));
+        let error = Response::error(code, diagnostic);
+        match code {
+            // Budgets are per second; without a word it would be a minute (EXT-17).
+            Code::TOO_MANY_REQUESTS => self.answer(back.token.as_bytes(), &error.max_age(1)),
+            _ => self.answer(back.token.as_bytes(), &error),
+        }
     }
 
     /// Queues an automatic answer; room for it was seen to before the message was taken.
