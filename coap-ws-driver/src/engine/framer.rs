@@ -18,7 +18,8 @@ pub(super) struct Framer {
     gauge: Gauge,
     /// Boxed, so that an idle connection does not keep its place.
     context: Option<Box<WebSocketContext>>,
-    config: WebSocketConfig,
+    max_message: usize,
+    max_send: usize,
 }
 
 /// What the next frames brought.
@@ -45,15 +46,14 @@ pub(super) enum Fault {
 
 impl Framer {
     pub(super) fn new(receiver: Receiver, limits: FrameLimits, max_send: usize) -> Framer {
-        // The gauge refuses first; tungstenite's own limit is the second line.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_write_buffer_size(max_send.saturating_add(1024))
-            .max_message_size(Some(limits.max_message_size))
-            .max_frame_size(Some(limits.max_message_size))
-            .accept_unmasked_frames(false);
-        Framer { receiver, gauge: Gauge::new(receiver, limits), context: None, config }
+        let max_message = limits.max_message_size;
+        Framer {
+            receiver,
+            gauge: Gauge::new(receiver, limits),
+            context: None,
+            max_message,
+            max_send,
+        }
     }
 
     /// Reads on in `input` until something is complete; how many bytes that took.
@@ -73,7 +73,7 @@ impl Framer {
             };
             taken = taken.saturating_add(bytes);
             let mut lent = Lent { input: rest.get(..bytes).unwrap_or_default(), output };
-            let context = context(&mut self.context, self.receiver, self.config);
+            let context = self.context();
             let message = read_one(context, &mut lent)?;
             match frame_end {
                 Some(FrameEnd::Message(kind)) => {
@@ -102,7 +102,7 @@ impl Framer {
             return;
         }
         // tungstenite draws a fresh mask from a CSPRNG for each frame (WS-18, T33).
-        let context = context(&mut self.context, self.receiver, self.config);
+        let context = self.context();
         let frame = Message::Binary(Bytes::copy_from_slice(message));
         let written = context.write(&mut Lent { input: &[], output }, frame);
         debug_assert!(written.is_ok(), "memory takes everything");
@@ -114,7 +114,7 @@ impl Framer {
 
     /// Writes our Close, after which nothing is written.
     pub(super) fn close(&mut self, code: u16, reason: &'static str, output: &mut Vec<u8>) {
-        let context = context(&mut self.context, self.receiver, self.config);
+        let context = self.context();
         let reason = Utf8Bytes::from_static(reason);
         let frame = CloseFrame { code: CloseCode::from(code), reason };
         let mut lent = Lent { input: &[], output };
@@ -140,6 +140,25 @@ impl Framer {
         self.context = None;
     }
 
+    fn context(&mut self) -> &mut WebSocketContext {
+        let Framer { receiver, max_message, max_send, .. } = *self;
+        self.context.get_or_insert_with(|| {
+            let role = match receiver {
+                Receiver::Server => Role::Server,
+                Receiver::Client => Role::Client,
+            };
+            // The gauge refuses first; tungstenite's own limit is the second line.
+            let config = WebSocketConfig::default()
+                .read_buffer_size(READ_BUFFER)
+                .write_buffer_size(0)
+                .max_write_buffer_size(max_send.saturating_add(1024))
+                .max_message_size(Some(max_message))
+                .max_frame_size(Some(max_message))
+                .accept_unmasked_frames(false);
+            Box::new(WebSocketContext::new(role, Some(config)))
+        })
+    }
+
     /// Heap that the framer holds at most: a message in pieces, and one as a whole.
     pub(super) const fn bound(limits: &FrameLimits, max_send: usize) -> usize {
         limits
@@ -156,18 +175,6 @@ const KEEP: usize = 16 * 1024;
 
 /// Over memory a small buffer is as fast as a large one; the default costs 128 KiB.
 const READ_BUFFER: usize = 256;
-
-fn context(
-    place: &mut Option<Box<WebSocketContext>>,
-    receiver: Receiver,
-    config: WebSocketConfig,
-) -> &mut WebSocketContext {
-    let role = match receiver {
-        Receiver::Server => Role::Server,
-        Receiver::Client => Role::Client,
-    };
-    place.get_or_insert_with(|| Box::new(WebSocketContext::new(role, Some(config))))
-}
 
 /// Reads what is lent to the end; a message if there was one.
 fn read_one(context: &mut WebSocketContext, lent: &mut Lent<'_>) -> Result<Option<Message>, Fault> {
