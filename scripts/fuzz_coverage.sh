@@ -29,7 +29,7 @@ for folder in fuzz/corpus/*/; do
     objects+=(-object "$out/$host/debug/$name")
     # With files instead of folders libFuzzer runs each once, and mutates nothing.
     find "$folder" -type f -print0 | LLVM_PROFILE_FILE=$out/$name-%p.profraw \
-        xargs -0 "$out/$host/debug/$name" >"$out/$name.log" 2>&1 </dev/null ||
+        xargs -0 "$out/$host/debug/$name" >"$out/$name.log" 2>&1 ||
         { tail -n 20 "$out/$name.log" >&2; die "$name: an input of the corpus fails"; }
     echo "$name: $(find "$folder" -type f | wc -l) files"
 done
