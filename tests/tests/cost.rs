@@ -49,9 +49,10 @@ fn allocations_of_a_served_get() {
     let plain = served(Plain, 64) as f64 / 64.0;
     let routed = served(Router::new().get("/ready", async || "ok"), 64) as f64 / 64.0;
     println!("a GET that is served: {plain:.2} allocations, by the router {routed:.2}");
-    // The handler's future in its place; for a route also its own box.
-    assert!(plain <= 1.5, "{plain}");
-    assert!(routed <= 2.5, "{routed}");
+    // The handler's future in its place, and a second handle of the request, which is needed
+    // where the answer has to be cut into blocks; for a route also its own box.
+    assert!(plain <= 2.2, "{plain}");
+    assert!(routed <= 3.2, "{routed}");
 }
 
 #[test]
@@ -89,5 +90,6 @@ fn allocations_of_a_get_of_ours() {
         "a GET of ours: {asking:.2} allocations to build, {posting:.2} to post, {sending:.2} to \
          send, {receiving:.2} to receive"
     );
-    assert!(asking + posting + sending + receiving <= 7.0);
+    // One of them keeps the request for an answer that comes in blocks.
+    assert!(asking + posting + sending + receiving <= 8.0);
 }
