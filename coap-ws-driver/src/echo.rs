@@ -3,7 +3,7 @@
 use crate::outgoing::Outgoing;
 use crate::remote::Remote;
 use crate::request::Request;
-use crate::response::Response;
+use crate::response::{ErrorResponse, Response};
 use crate::runtime::Runtime;
 use crate::transport::Timer;
 use bytes::Bytes;
@@ -44,7 +44,7 @@ impl Remote {
 /// they name nobody and cannot be guessed (EXT-21).
 ///
 /// ```no_run
-/// # use coap_ws_driver::{Freshness, Request, Response, Router, Runtime};
+/// # use coap_ws_driver::{ErrorResponse, Freshness, Request, Router, Runtime};
 /// # fn app<R: Runtime>() -> Router {
 /// use coap_ws_core::message::Code;
 /// use std::{sync::Arc, time::Duration};
@@ -53,7 +53,7 @@ impl Remote {
 ///     let fresh = Arc::clone(&fresh);
 ///     async move {
 ///         fresh.check(&request)?;
-///         Ok::<_, Response>(Code::CHANGED)
+///         Ok::<_, ErrorResponse>(Code::CHANGED)
 ///     }
 /// })
 /// # }
@@ -91,12 +91,13 @@ impl<R: Runtime> Freshness<R> {
     /// # Errors
     ///
     /// The 4.01 that the request gets instead.
-    pub fn check(&self, request: &Request) -> Result<(), Response> {
+    pub fn check(&self, request: &Request) -> Result<(), ErrorResponse> {
         if !self.plain && !request.remote().info().secure {
-            return Err(Response::error(Code::UNAUTHORIZED, "this needs coaps+ws"));
+            return Err(Response::error(Code::UNAUTHORIZED, "this needs coaps+ws").into());
         }
-        let unable = |_| Response::error(Code::SERVICE_UNAVAILABLE, "no randomness");
-        let values = self.values(R::timer().now()).map_err(unable)?;
+        let unable = |_| Response::error(Code::SERVICE_UNAVAILABLE, "no randomness").into();
+        let values: Result<Values, ErrorResponse> = self.values(R::timer().now()).map_err(unable);
+        let values = values?;
         let view = request.view();
         let shown = view.option(OptionNumber::ECHO);
         let known = [Some(values.current), values.previous];
@@ -105,7 +106,7 @@ impl<R: Runtime> Freshness<R> {
         }
         let echo = Bytes::copy_from_slice(&values.current);
         let refusal = Response::error(Code::UNAUTHORIZED, "not fresh: repeat it with this Echo");
-        Err(refusal.option(OptionNumber::ECHO, echo))
+        Err(refusal.option(OptionNumber::ECHO, echo).into())
     }
 
     /// The values that count now. Each is current for half of the window, and counts for the

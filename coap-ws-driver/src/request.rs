@@ -1,7 +1,7 @@
 //! Requests of the peer, owned: what a handler gets.
 
 use crate::remote::Remote;
-use crate::response::Response;
+use crate::response::{ErrorResponse, Response};
 use bytes::Bytes;
 use coap_ws_core::message::uri::{self, ComposeError, Scheme};
 use coap_ws_core::message::{
@@ -152,17 +152,20 @@ impl Request {
     /// The 4.12 that the request gets instead (RFC 7252 §5.10.8).
     ///
     /// ```no_run
-    /// use coap_ws_driver::{Request, Response};
+    /// use coap_ws_driver::{ErrorResponse, Request};
     /// use coap_ws_core::message::Code;
-    /// fn put(request: &Request, current: Option<&[u8]>) -> Result<Code, Response> {
+    /// fn put(request: &Request, current: Option<&[u8]>) -> Result<Code, ErrorResponse> {
     ///     request.precondition(current)?;
     ///     Ok(if current.is_some() { Code::CHANGED } else { Code::CREATED })
     /// }
     /// ```
-    pub fn precondition(&self, current: Option<&[u8]>) -> Result<(), Response> {
+    pub fn precondition(&self, current: Option<&[u8]>) -> Result<(), ErrorResponse> {
         match conditions_hold(&self.view(), current) {
             true => Ok(()),
-            false => Err(Response::error(Code::PRECONDITION_FAILED, "the condition is not met")),
+            false => {
+                let text = "the condition is not met";
+                Err(Response::error(Code::PRECONDITION_FAILED, text).into())
+            }
         }
     }
 

@@ -201,6 +201,19 @@ impl Encode for Response {
     }
 }
 
+/// For handlers whose error is a response.
+impl From<Response> for ErrorResponse {
+    fn from(response: Response) -> ErrorResponse {
+        ErrorResponse { response: Box::new(response) }
+    }
+}
+
+impl From<ErrorResponse> for Response {
+    fn from(error: ErrorResponse) -> Response {
+        *error.response
+    }
+}
+
 /// A response of class 4 or 5, as an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorResponse {

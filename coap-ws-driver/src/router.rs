@@ -180,7 +180,7 @@ impl Router {
 
     /// The document that `/.well-known/core` answers with (RFC 6690).
     pub fn links(&self) -> String {
-        discovery::document(&self.routes, std::iter::empty())
+        discovery::document(&self.routes, &std::iter::empty())
     }
 
     fn route(&mut self, path: &str) -> &mut Route {
@@ -238,7 +238,7 @@ impl Router {
         }
         match request.accept() {
             None | Some(ContentFormat::LINK_FORMAT) => {
-                let links = discovery::document(&self.routes, request.queries());
+                let links = discovery::document(&self.routes, &request.queries());
                 Response::content(links).content_format(ContentFormat::LINK_FORMAT)
             }
             // Accept is critical (OPT-23).

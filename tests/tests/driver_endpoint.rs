@@ -30,7 +30,7 @@ fn asked_for(request: &Request) -> String {
     let value = |number| request.view().options_of(number).next();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let host = value(OptionNumber::URI_HOST).map(text);
-    let port = value(OptionNumber::URI_PORT).map(|bytes| bytes.to_vec());
+    let port = value(OptionNumber::URI_PORT).map(<[u8]>::to_vec);
     format!("{host:?} {port:?}")
 }
 

@@ -3,25 +3,28 @@
 mod driver_support;
 
 use coap_ws_core::message::{Code, ContentFormat, Message, OptionNumber, conditions_hold};
-use coap_ws_driver::{Client, Request, Response, Router, Server};
+use coap_ws_driver::{Client, ErrorResponse, Request, Response, Router, Server};
 use coap_ws_tests::transcript::notation;
 use driver_support::Memory;
 use std::sync::{Arc, Mutex};
 
 /// What is stored, with the number of its version as its ETag.
 #[derive(Clone, Default)]
-struct Cell(Arc<Mutex<Option<(u8, Vec<u8>)>>>);
+struct Cell(Arc<Mutex<Option<Version>>>);
+
+type Version = (u8, Vec<u8>);
 
 impl Cell {
-    fn get(&self, request: &Request) -> Result<Response, Response> {
+    fn get(&self, request: &Request) -> Result<Response, ErrorResponse> {
         let cell = self.0.lock().unwrap();
         let etag = cell.as_ref().map(|(version, _)| [*version]);
         request.precondition(etag.as_ref().map(|etag| &etag[..]))?;
-        let (version, bytes) = cell.as_ref().ok_or(Response::error(Code::NOT_FOUND, "nothing"))?;
+        let nothing = || ErrorResponse::from(Response::error(Code::NOT_FOUND, "nothing"));
+        let (version, bytes) = cell.as_ref().ok_or_else(nothing)?;
         Ok(Response::content(bytes.clone()).etag(vec![*version]).max_age(7))
     }
 
-    fn put(&self, request: &Request) -> Result<Code, Response> {
+    fn put(&self, request: &Request) -> Result<Code, ErrorResponse> {
         let mut cell = self.0.lock().unwrap();
         let etag = cell.as_ref().map(|(version, _)| [*version]);
         request.precondition(etag.as_ref().map(|etag| &etag[..]))?;

@@ -56,7 +56,7 @@ fn get(store: &Shared, request: &Request) -> Response {
     let store = lock(store);
     let entry = store.get(name);
     if let Err(refused) = request.precondition(etag(entry)) {
-        return refused;
+        return refused.into();
     }
     let Some(entry) = entry else {
         let text = format!("nothing is stored as {}", shown(name));
@@ -80,7 +80,7 @@ fn put(store: &Shared, request: &Request) -> Response {
     let name = &name(request);
     let mut store = lock(store);
     if let Err(refused) = request.precondition(etag(store.get(name))) {
-        return refused;
+        return refused.into();
     }
     let entry = Entry::new(&request.body(), request.format());
     let etag = entry.etag.clone();
@@ -105,7 +105,7 @@ fn delete(store: &Shared, request: &Request) -> Response {
     let name = &name(request);
     let mut store = lock(store);
     if let Err(refused) = request.precondition(etag(store.get(name))) {
-        return refused;
+        return refused.into();
     }
     store.remove(name);
     Response::new(Code::DELETED)

@@ -7,7 +7,7 @@ use std::fmt::Write;
 /// queries, those that match all of them (RFC 6690 §4.1).
 pub(super) fn document<'q>(
     routes: &[Route],
-    queries: impl Iterator<Item = &'q str> + Clone,
+    queries: &(impl Iterator<Item = &'q str> + Clone),
 ) -> String {
     let mut text = String::new();
     for route in routes.iter().filter(|route| route.listed) {
