@@ -24,6 +24,9 @@ use std::time::Instant;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The longest token that the demo server takes, in bytes (RFC 8974): 64 would be plenty.
+const DEMO_TOKEN: usize = 300;
+
 pub(super) fn run(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
     let runtime = super::runtime(&mut Builder::new_multi_thread())?;
     let outcome = runtime.block_on(serve(args, global));
@@ -39,7 +42,11 @@ async fn serve(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
         config.tap = TapSlot::new(ServerTrace::new(global.verbose));
     }
     let router = match args.demo {
-        true => demo_resources::router(),
+        true => {
+            // So that extended tokens can be tried, at both borders of their encoding.
+            config.connection.limits.max_token_length = DEMO_TOKEN;
+            demo_resources::router()
+        }
         false => {
             say::note("nothing is served but an empty /.well-known/core; --demo serves resources");
             Router::new()

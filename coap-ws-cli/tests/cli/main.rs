@@ -2,6 +2,7 @@
 
 mod blocks;
 mod conditions;
+mod conform;
 mod decode;
 mod demo;
 mod dry_run;
