@@ -133,6 +133,11 @@ our_server() {
 our_client() {
     conform our-client --client --exec "'$coap_ws' get {uri}" || return 0
     judge our-client
+    # What only a client that observes can show. Its states may pass over one that is old already,
+    # so it watches for a second and not for a number of them.
+    conform our-observer --client --exec "'$coap_ws' observe --for 1 {uri}" \
+        --only cl-observe-order || return 0
+    judge our-observer
 }
 
 aiocoap_server() {

@@ -304,6 +304,11 @@ impl Case {
         case
     }
 
+    /// Where it is written, to be read.
+    pub fn place(&self) -> String {
+        if self.rfc() == 0 { self.section.to_owned() } else { format!("RFC {}", self.section) }
+    }
+
     /// The number of the RFC that it is mainly of, 0 for none.
     pub fn rfc(&self) -> u16 {
         let digits: String = self.section.chars().take_while(char::is_ascii_digit).collect();

@@ -76,11 +76,11 @@ fn table(table: &matrix::Table) -> String {
 fn wrong(run: &Run, report: &Report) -> String {
     let case = &report.case;
     let mut html = format!(
-        "<h3 id=\"{0}\"><code>{0}</code> {1}</h3>\n<p>{2} by RFC {3} ({4}), {5}.</p>\n<dl>\n",
+        "<h3 id=\"{0}\"><code>{0}</code> {1}</h3>\n<p>{2} by {3} ({4}), {5}.</p>\n<dl>\n",
         case.id,
         escaped(case.title),
         verdict(report.verdict.name()),
-        escaped(case.section),
+        escaped(&case.place()),
         case.level.name(),
         escaped(&case.requirements.join(", "))
     );

@@ -47,12 +47,12 @@ fn readings(run: &Run) -> String {
         }
         let case = &report.case;
         text.push_str(&format!(
-            "### `{}`: {}\n\n{} by RFC {} ({}), {}.\n\n- Expected: {}\n- Got: {}\n\
+            "### `{}`: {}\n\n{} by {} ({}), {}.\n\n- Expected: {}\n- Got: {}\n\
              - How the RFC is read: {}\n",
             case.id,
             plain(case.title),
             report.verdict.name(),
-            case.section,
+            case.place(),
             case.level.name(),
             case.requirements.join(", "),
             plain(case.expected),

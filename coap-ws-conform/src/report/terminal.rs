@@ -109,8 +109,8 @@ fn one(paint: &Paint, report: &Report, reading: Option<&str>, wire: bool) {
         Verdict::Skipped => println!("          {}", report.detail),
         Verdict::Fail | Verdict::Lenient => {
             println!(
-                "          RFC {} ({}) {}",
-                case.section,
+                "          {} ({}) {}",
+                case.place(),
                 case.level.name(),
                 case.requirements.join(" ")
             );
