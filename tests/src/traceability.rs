@@ -166,17 +166,19 @@ impl Table {
         let _ = write!(
             page,
             "<p>{} requirements: <b>{tested}</b> tested by their id, <b>{not_ours}</b> not our \
-             role, <b>{excepted}</b> excepted, <b>{open}</b> open.</p><table><thead><tr><th>id\
+             role, <b>{excepted}</b> excepted, <b>{open}</b> open.</p><p><input type=search \
+             placeholder=\"an id, an RFC, a word of a test\" aria-label=filter></p><table><thead><tr><th>id\
              <th>level<th>section<th>state<th>where the code names it</tr></thead><tbody>",
             self.rows.len()
         );
         for (row, state) in &self.rows {
             let (class, text) = match state {
                 Some(State::Tested(tests)) => {
-                    let tests = tests
-                        .iter()
-                        .map(|test| format!("<code title=\"{}\">{}</code>", test.file, test.name));
-                    ("tested", tests.collect::<Vec<_>>().join(" "))
+                    let items = tests.iter().map(|test| {
+                        let sentence = test.name.replace('_', " ");
+                        format!("<li title=\"{}: {}\">{sentence}", test.file, test.name)
+                    });
+                    ("tested", format!("<ul>{}</ul>", items.collect::<String>()))
                 }
                 Some(State::NotOurs { role, guard }) => {
                     ("role", format!("not our role: {role}, kept so by <code>{guard}</code>"))
@@ -193,19 +195,29 @@ impl Table {
             );
         }
         page.push_str("</tbody></table>");
+        page.push_str(FILTER);
         page
     }
 }
 
-const HEAD: &str = "<!doctype html><meta charset=utf-8><title>coap-ws: requirements</title><style>\
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;\
-color:#1c2126;background:#fff}h1{font-size:1.4rem}table{border-collapse:collapse;width:100%}\
+const HEAD: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>coap-ws: requirements\
+</title><style>body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:80rem;\
+padding:0 1rem;color:#1c2126;background:#fff}h1{font-size:1.4rem}\
+table{border-collapse:collapse;width:100%;table-layout:fixed}\
 th,td{text-align:left;vertical-align:top;padding:.35rem .6rem;border-bottom:1px solid #dde2e7}\
-th{position:sticky;top:0;background:#f4f6f8}td:first-child{white-space:nowrap;font-weight:600}\
-td:nth-child(3){white-space:nowrap}td:last-child{font-size:.8rem;color:#58636e}\
-code{font-size:.82rem;background:#eef1f4;border-radius:3px;padding:0 .25rem;\
-overflow-wrap:anywhere}.open td{background:#fde8e8}.role td,.excepted td{color:#58636e}\
-</style><h1>Where each requirement is met</h1>";
+th{position:sticky;top:0;background:#f4f6f8}td:first-child{font-weight:600}\
+th:nth-child(1){width:6rem}th:nth-child(2){width:6rem}th:nth-child(3){width:12rem}\
+th:nth-child(5){width:19rem}td:nth-child(3),td:last-child{font-size:.85rem;color:#58636e;\
+overflow-wrap:anywhere}li{margin:0 0 .1rem}ul{margin:0;padding-left:1.1rem}\
+input{font:inherit;padding:.3rem .6rem;width:22rem;border:1px solid #b8c0c8;border-radius:4px}\
+.open td{background:#fde8e8}.role td,.excepted td{color:#58636e}</style>\
+<h1>Where each requirement is met</h1>";
+
+/// Shows the rows that have what is typed.
+const FILTER: &str = "<script>const rows=[...document.querySelectorAll('tbody tr')];\
+document.querySelector('input').addEventListener('input',event=>{\
+const wanted=event.target.value.toLowerCase();\
+for(const row of rows)row.hidden=!row.textContent.toLowerCase().includes(wanted)})</script>";
 
 struct Found {
     name: String,
