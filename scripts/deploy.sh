@@ -428,4 +428,4 @@ if [[ " ${wanted[*]} " = *" browser "* ]]; then
 fi
 step "left alone for $alone_s s behind proxies that cut after $idle_s s"
 for proxy in "${proxies[@]}"; do ends_idling; done
-conclude
+verdict

@@ -9,54 +9,7 @@
 
 logs=$target/interop
 peers=$top/tests/interop
-passed=0 failed=0
-children=()
-
-# Ends what was started here, however the script ends.
-finish() {
-    local child
-    for child in "${children[@]}"; do
-        kill "$child" 2>/dev/null || true
-        wait "$child" 2>/dev/null || true
-    done
-    children=()
-}
-trap finish EXIT
-
-# ok NAME, fail NAME WHY...: counts and tells one check.
-ok() {
-    passed=$((passed + 1))
-    printf 'ok %s\n' "$1"
-}
-fail() {
-    failed=$((failed + 1))
-    printf 'FAIL %s\n' "$*"
-}
-
-free_port() {
-    "$venv/bin/python" -c '
-import socket
-with socket.socket() as s:
-    s.bind(("127.0.0.1", 0))
-    print(s.getsockname()[1])'
-}
-
-# start NAME LINE COMMAND...: runs it beside us until it has printed LINE.
-start() {
-    local name=$1 line=$2 tenths
-    shift 2
-    # Here and not by the redirection, which is the child's: an earlier run has said LINE too.
-    rm -f "$logs/$name.out"
-    "$@" >"$logs/$name.out" 2>"$logs/$name.err" </dev/null &
-    children+=($!)
-    for ((tenths = 0; tenths < 150; tenths++)); do
-        grep -sqxF -- "$line" "$logs/$name.out" && return
-        kill -0 $! 2>/dev/null || break
-        sleep 0.1
-    done
-    tail -n 20 "$logs/$name.out" "$logs/$name.err" >&2
-    return 1
-}
+. scripts/peers.sh
 
 # client NAME STATUS COMMAND...: runs our client; its output goes to $logs/NAME.out. It must end in
 # time with STATUS, which is its exit code.
@@ -92,7 +45,6 @@ ours_serves() {
     base=coap+ws://127.0.0.1:$port
     if ! start our_server "listening on $base" \
         "$coap_ws" serve --demo --listen "127.0.0.1:$port"; then
-        fail ours_serves "the server did not say that it listens"
         return
     fi
     timeout 120 "$venv/bin/python" "$peers/aiocoap_client.py" "$base" \
@@ -123,7 +75,6 @@ ours_asks() {
     port=$(free_port)
     base=coap+ws://127.0.0.1:$port
     if ! start aiocoap_server ready "$venv/bin/python" "$peers/aiocoap_server.py" "$port"; then
-        fail ours_asks "the server did not say that it is ready"
         return
     fi
     "$venv/bin/python" -c '
@@ -235,5 +186,4 @@ ours_serves
 step "aiocoap's server, our client"
 ours_asks
 
-printf '\n%s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" = 0 ]
+verdict

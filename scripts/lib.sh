@@ -23,6 +23,23 @@ die() {
     exit 1
 }
 
+# ok NAME, fail NAME WHY...: counts and tells one check.
+passed=0 failed=0
+ok() {
+    passed=$((passed + 1))
+    printf 'ok %s\n' "$1"
+}
+fail() {
+    failed=$((failed + 1))
+    printf 'FAIL %s\n' "$*"
+}
+
+# verdict: the last line, and the exit code, of a script that counts.
+verdict() {
+    printf '\n%s passed, %s failed\n' "$passed" "$failed"
+    [ "$failed" = 0 ]
+}
+
 # as_root COMMAND...: runs it as it is for root, else through sudo, which must not ask.
 as_root() {
     if [ "$(id -u)" = 0 ]; then

@@ -270,4 +270,4 @@ step "our server, aiocoap's client"
 aiocoap_asks
 step "aiocoap's server, our client"
 aiocoap_serves
-conclude
+verdict

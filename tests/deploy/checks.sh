@@ -1,20 +1,9 @@
 # shellcheck shell=bash
-# What deploy.sh and tls.sh share: counting checks, running programs beside us, certificates.
+# What deploy.sh and tls.sh share: checks, running programs beside us, certificates.
 # Sourced after lib.sh, with $logs set to where everything goes.
 
-passed=0 failed=0
 # Process ids of what runs beside us, by name.
 declare -A children=()
-
-# ok NAME, fail NAME WHY...: counts and tells one check.
-ok() {
-    passed=$((passed + 1))
-    printf 'ok %s\n' "$1"
-}
-fail() {
-    failed=$((failed + 1))
-    printf 'FAIL %s\n' "$*"
-}
 
 # is NAME WANTED GOT: the two are the same.
 is() {
@@ -30,11 +19,6 @@ oneline() {
     tr '\n' ' ' | cut -c -600
 }
 
-# conclude: the last line, and what it comes to.
-conclude() {
-    printf '\n%s passed, %s failed\n' "$passed" "$failed"
-    [ "$failed" = 0 ]
-}
 
 # stop NAME...: ends those and waits for them.
 stop() {
