@@ -8,7 +8,7 @@ use crate::error::{Closed, ConnectError, Error, ErrorKind};
 use crate::remote::{Remote, Watch};
 use coap_ws_core::pool::{ConnectionId, DialId, Full, Pool, PoolKey, PoolStats};
 use coap_ws_core::{CloseReason, Instant};
-use futures_util::future::{BoxFuture, Either, FutureExt, select};
+use futures_util::future::{BoxFuture, Either, select};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -42,17 +42,10 @@ impl Shared {
         let patience = until.unwrap_or_else(|| self.now().saturating_add(self.patience));
         loop {
             let now = self.now();
-            let next = self.table().route(now, key, self);
+            let next = self.table().route(now, key, whereto, self);
             match next {
                 Next::Use(lease) => return Ok(lease),
-                Next::Dial { dial, alternative } => {
-                    let whereto = Whereto { alternative, ..whereto.clone() };
-                    let attempt = self.attempt(dial, whereto).shared();
-                    if let Some(weak) = attempt.downgrade() {
-                        self.table().dialling(dial, weak);
-                    }
-                    return self.wait(dial, attempt, until).await;
-                }
+                Next::Dial(dial, attempt) => return self.wait(dial, attempt, until).await,
                 Next::Wait(dial, attempt) => match attempt.upgrade() {
                     Some(attempt) => return self.wait(dial, attempt, until).await,
                     // Whoever drove it has just left; the next turn begins another one.
@@ -93,7 +86,7 @@ impl Shared {
         Ok(Lease::new(Arc::clone(self), id, remote))
     }
 
-    fn attempt(self: &Arc<Self>, dial: DialId, whereto: Whereto) -> Attempt {
+    pub(super) fn attempt(self: &Arc<Self>, dial: DialId, whereto: Whereto) -> Attempt {
         let (dialler, weak) = (Arc::clone(&self.dial), Arc::downgrade(self));
         Box::pin(async move {
             let outcome = dialler.dial(whereto).await;

@@ -2,10 +2,11 @@
 
 use super::lease::Lease;
 use super::shared::{Attempt, Shared};
+use crate::dial::Whereto;
 use crate::remote::Remote;
 use coap_ws_core::Instant;
 use coap_ws_core::pool::{ConnectionId, DialId, Full, HeldOff, Pool, PoolKey, Route};
-use futures_util::future::WeakShared;
+use futures_util::future::{self, FutureExt, WeakShared};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -22,9 +23,13 @@ pub(super) struct Table {
 /// What a request is to do.
 pub(super) enum Next {
     Use(Lease),
-    Dial { dial: DialId, alternative: Option<String> },
+    /// It has begun the attempt, and is the first to wait for it.
+    Dial(DialId, future::Shared<Attempt>),
     Wait(DialId, WeakShared<Attempt>),
-    HeldOff { until: Instant, why: HeldOff },
+    HeldOff {
+        until: Instant,
+        why: HeldOff,
+    },
     Full(Full),
 }
 
@@ -34,7 +39,13 @@ impl Table {
     }
 
     /// What a request for `key` is to do.
-    pub(super) fn route(&mut self, now: Instant, key: &PoolKey, shared: &Arc<Shared>) -> Next {
+    pub(super) fn route(
+        &mut self,
+        now: Instant,
+        key: &PoolKey,
+        whereto: &Whereto,
+        shared: &Arc<Shared>,
+    ) -> Next {
         loop {
             match self.pool.route(now, key) {
                 Route::Use(id) => match self.remotes.get(&id) {
@@ -45,20 +56,24 @@ impl Table {
                     // Its task has ended this very moment; what it tells the pool comes late.
                     _ => self.pool.leave(id),
                 },
-                Route::Dial { dial, alternative } => return Next::Dial { dial, alternative },
+                Route::Dial { dial, alternative } => {
+                    // Here as soon as in the pool: who comes next would take it for given up.
+                    let whereto = Whereto { alternative, ..whereto.clone() };
+                    let attempt = shared.attempt(dial, whereto).shared();
+                    if let Some(weak) = attempt.downgrade() {
+                        self.dials.insert(dial, weak);
+                    }
+                    return Next::Dial(dial, attempt);
+                }
                 Route::Wait(dial) => match self.dials.get(&dial) {
                     Some(attempt) => return Next::Wait(dial, attempt.clone()),
-                    // Given up, and not told yet.
+                    // Never: both are entered and left together.
                     None => while !self.pool.give_up(dial) {},
                 },
                 Route::HeldOff { until, why } => return Next::HeldOff { until, why },
                 Route::Full(full) => return Next::Full(full),
             }
         }
-    }
-
-    pub(super) fn dialling(&mut self, dial: DialId, attempt: WeakShared<Attempt>) {
-        self.dials.insert(dial, attempt);
     }
 
     /// An attempt has succeeded; `None` where nobody wants it any more.
