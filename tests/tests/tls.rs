@@ -1,61 +1,13 @@
 //! coaps+ws over real sockets: who is trusted, and what is said where not.
 
+mod tls_support;
+
 use coap_ws_tokio::tls::{ClientAuth, ClientTls, Credentials, ServerTls, TlsFailure};
 use coap_ws_tokio::{Client, ConnectError, Error, ErrorKind, Request, Response, Router, Server};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{CertificateParams, KeyPair};
 use std::future::IntoFuture;
 use std::time::Duration;
-
-/// An authority and what it signs.
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-struct Identity {
-    certificate: String,
-    key: String,
-}
-
-impl Authority {
-    fn new() -> Authority {
-        let mut params = CertificateParams::new(vec![]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        // Each authority has a name of its own, or they would be taken for one another.
-        let name = format!("authority {:02x?}", &key.public_key_raw()[..8]);
-        params.distinguished_name.push(rcgen::DnType::CommonName, name);
-        let pem = params.self_signed(&key).unwrap().pem();
-        Authority { pem, issuer: Issuer::new(params, key) }
-    }
-
-    fn signs(&self, names: &[&str], edit: impl FnOnce(&mut CertificateParams)) -> Identity {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        edit(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
-        Identity { certificate, key: key.serialize_pem() }
-    }
-
-    fn localhost(&self) -> Identity {
-        self.signs(&["localhost"], |_| {})
-    }
-
-    fn trusted(&self) -> ClientTls {
-        ClientTls::with_roots_pem(self.pem.as_bytes()).unwrap()
-    }
-}
-
-impl Identity {
-    fn server(&self, clients: ClientAuth) -> ServerTls {
-        ServerTls::with_clients(self.certificate.as_bytes(), self.key.as_bytes(), clients).unwrap()
-    }
-
-    fn of(&self, tls: ClientTls) -> ClientTls {
-        tls.identity_pem(self.certificate.as_bytes(), self.key.as_bytes()).unwrap()
-    }
-}
+use tls_support::{Authority, Identity};
 
 fn app() -> Router {
     Router::new()
