@@ -4,13 +4,13 @@
 #
 #   scripts/fuzz_smoke.sh                     all targets
 #   scripts/fuzz_smoke.sh message uri         these
-#   FUZZ_RUNS=1000000 scripts/fuzz_smoke.sh   longer than the usual 20,000 runs
+#   FUZZ_RUNS=1000000 scripts/fuzz_smoke.sh   longer than the usual 20,000 runs, or 4,000 where a
+#                                             run is a whole connection
 #
 # Same runs, same result: the seed is fixed and fuzz/corpus is only read. A crash ends the
 # script, and the last line says where the input is that made it.
 . "$(dirname "$0")/lib.sh"
 
-runs=${FUZZ_RUNS:-20000}
 host=$(rustc -vV | sed -n 's/^host: //p')
 out=$target/fuzz
 
@@ -34,6 +34,11 @@ fi
 
 mkdir -p "$out/logs" "$out/artifacts"
 for name in "${targets[@]}"; do
+    case $name in
+    connection_* | engine_* | pair_*) usual=4000 ;;
+    *) usual=20000 ;;
+    esac
+    runs=${FUZZ_RUNS:-$usual}
     step "fuzz: $name, $runs runs"
     # libFuzzer writes into the first folder only.
     found=$out/found/$name
