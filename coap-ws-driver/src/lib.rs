@@ -74,6 +74,6 @@ pub use router::{Answer, IntoObservable, Observable, RouteHandler, Router};
 pub use runtime::Runtime;
 pub use server::{
     Acceptor, AcceptorConfig, DEFAULT_PORT, DEFAULT_SECURE_PORT, Serve, Server, ServerLimits,
-    port_by_coap_port,
+    Upgraded, port_by_coap_port,
 };
 pub use transport::{Timer, Transport};

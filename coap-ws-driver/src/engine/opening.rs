@@ -1,13 +1,13 @@
 //! The opening handshake's part of an engine's life.
 
 use super::event::{Event, Opened, OpeningError};
-use super::{Engine, Stage};
+use super::{Engine, EngineError, SharedConfig, Stage};
 use crate::handshake::{
     Accept, ClientHandshake, HandshakeError, HandshakeLimits, HeadReader, Refusal, decide,
     left_over,
 };
 use crate::policy::Policy;
-use coap_ws_core::{Connection, Instant};
+use coap_ws_core::{Connection, Instant, Side};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use std::fmt;
@@ -140,9 +140,34 @@ impl Engine {
         }
     }
 
-    fn accepted(&mut self, mut head: Parts, accept: &Accept) {
-        head.headers = left_over(&head.headers);
+    /// The end that accepts, over a stream whose opening handshake somebody else has carried out:
+    /// a web server that was told `accept` by [`decide`] and has answered 101 with its
+    /// [`headers`](Accept::headers). The next byte of the stream is the first frame's.
+    ///
+    /// The configuration's `ask` is of no effect: the application has had its say.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Config`].
+    pub fn upgraded(
+        now: Instant,
+        config: impl Into<SharedConfig>,
+        accept: Accept,
+        head: Parts,
+    ) -> Result<Engine, EngineError> {
+        let opening = Opening::Asked(accept.clone());
+        let mut engine = Engine::new(now, config.into(), Side::Acceptor, opening)?;
+        engine.entered(head, &accept);
+        Ok(engine)
+    }
+
+    fn accepted(&mut self, head: Parts, accept: &Accept) {
         self.output.extend_from_slice(&accept.response_head());
+        self.entered(head, accept);
+    }
+
+    fn entered(&mut self, mut head: Parts, accept: &Accept) {
+        head.headers = left_over(&head.headers);
         self.opened(Opened { authority: Some(accept.authority().clone()), head: Some(head) });
     }
 
@@ -188,6 +213,6 @@ impl Engine {
     }
 
     pub(super) fn is_acceptor(&self) -> bool {
-        self.config.connection.side == coap_ws_core::Side::Acceptor
+        self.config.connection.side == Side::Acceptor
     }
 }

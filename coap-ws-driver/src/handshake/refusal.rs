@@ -53,6 +53,14 @@ impl Refusal {
         self.fields().map(|(_, name, value)| (name, HeaderValue::from_static(value))).collect()
     }
 
+    /// The whole answer, for a web server of the `http` crate's types.
+    pub fn to_http(&self) -> http::Response<String> {
+        let mut response = http::Response::new(self.body());
+        *response.status_mut() = self.status();
+        *response.headers_mut() = self.headers();
+        response
+    }
+
     /// The whole answer as bytes.
     pub fn response(&self) -> Vec<u8> {
         let status = self.status();

@@ -10,7 +10,7 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::{Method, Uri, Version};
+use http::{Method, StatusCode, Uri, Version};
 
 /// How keys are decoded. Only the number of bytes is asked for (WS-43), so that the last character
 /// may hold bits that belong to none: simple clients draw 22 characters by lot.
@@ -85,6 +85,14 @@ impl Accept {
         head.extend_from_slice(self.accept.as_bytes());
         head.extend_from_slice(b"\r\n\r\n");
         head
+    }
+
+    /// The 101, for a web server of the `http` crate's types.
+    pub fn response(&self) -> http::Response<()> {
+        let mut response = http::Response::new(());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        *response.headers_mut() = self.headers();
+        response
     }
 
     /// The fields of the 101, for a server that writes its answers itself.

@@ -1,5 +1,9 @@
 //! What becomes of a stream that was accepted.
 
+mod mounted;
+
+pub use mounted::Upgraded;
+
 use super::ServerLimits;
 use super::open::{Open, Place};
 use crate::accept::AcceptHook;
@@ -111,8 +115,7 @@ where
             return;
         };
         let policy = self.shared.config.policy.clone();
-        info.trusted_proxies.clone_from(&policy.trusted_proxies);
-        info.names = Some(self.shared.names.clone());
+        self.shared.complete(&mut info);
         let Some(driver) = self.shared.driver::<R, T>(&place, stream, info, policy) else { return };
         self.spawn(place, driver);
     }
@@ -229,6 +232,12 @@ where
         policy
     }
 
+    /// Adds what the server knows to what was said of a peer.
+    fn complete(&self, info: &mut RemoteInfo) {
+        info.trusted_proxies.clone_from(&self.config.policy.trusted_proxies);
+        info.names = Some(self.names.clone());
+    }
+
     fn driver<R: Runtime, T: Transport + Unpin>(
         &self,
         place: &Place,
@@ -239,7 +248,17 @@ where
         let timer = R::timer();
         let engine = Engine::acceptor(timer.now(), self.engine.clone(), policy);
         // The configuration was checked when the server started.
-        let engine = engine.ok()?;
+        Some(self.drive(place, stream, timer, info, engine.ok()?))
+    }
+
+    fn drive<C: Timer + Unpin, T: Transport + Unpin>(
+        &self,
+        place: &Place,
+        stream: T,
+        timer: C,
+        info: RemoteInfo,
+        engine: Engine,
+    ) -> Driver<T, C, Arc<H>> {
         let handler = Arc::clone(&self.handler);
         let (remote, driver) = Driver::new(engine, stream, timer, handler, info);
         let mut driver = driver.with_block_memory(Arc::clone(&self.block_memory));
@@ -247,7 +266,7 @@ where
             driver = driver.with_accept(accept.clone());
         }
         place.set_remote(remote);
-        Some(driver)
+        driver
     }
 }
 

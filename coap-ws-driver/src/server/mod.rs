@@ -3,7 +3,7 @@
 mod acceptor;
 mod open;
 
-pub use acceptor::{Acceptor, AcceptorConfig};
+pub use acceptor::{Acceptor, AcceptorConfig, Upgraded};
 
 use crate::accept::{AcceptHook, Upgrade};
 use crate::engine::{BlockWise, EngineConfig, ReleaseNotice};

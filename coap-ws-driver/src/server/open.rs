@@ -77,6 +77,11 @@ impl Open {
         self.lock().entries.len()
     }
 
+    /// Whether nobody gets in any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     pub(super) fn remotes(&self) -> Vec<Remote> {
         self.lock().entries.values().filter_map(|entry| entry.remote.clone()).collect()
     }
