@@ -1,17 +1,13 @@
-//! The three programs that must read as they do (architecture.md §5): an application, an event
-//! loop, a microcontroller. Each talks to the others' kind over a real socket.
+//! Programs that must read as they do (architecture.md §5): an application and a microcontroller.
+//! Each talks to the other's kind over a real socket. Event loops are in `event_loops.rs`.
 
-use coap_ws_core::message::{self, Code, ContentFormat};
+use coap_ws_core::message::{self, Code};
 use coap_ws_core::{Config, Connection, Fixed, Incoming, Instant, Side, Transmit};
-use coap_ws_driver::engine::{Engine, EngineConfig, Event};
 use coap_ws_driver::handshake::sec_websocket_accept;
-use coap_ws_driver::policy::Policy;
 use coap_ws_tokio::{Client, Observable, Request, Response, Router, Server};
-use std::collections::HashMap;
-use std::io::{self, ErrorKind::WouldBlock, Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -67,140 +63,6 @@ async fn an_application() -> Outcome {
 
     ctrl_c.send(()).unwrap();
     serving.await??;
-    Ok(())
-}
-
-// ----------------------------------------------------------------------------------------------
-// An event loop (mio, edge-triggered): loop until nothing moves.
-
-/// One connection of the loop.
-struct Peer {
-    stream: mio::net::TcpStream,
-    engine: Engine,
-    store: Vec<u8>,
-}
-
-/// What a call would have waited for is nothing.
-fn unless_blocked<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if error.kind() == WouldBlock => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-impl Peer {
-    fn turn(&mut self, now: Instant, buffer: &mut [u8]) -> io::Result<()> {
-        loop {
-            let mut moved = false;
-            if self.engine.interest().read {
-                match unless_blocked(self.stream.read(buffer))? {
-                    Some(0) => (self.engine.handle_eof(now), moved = true).0,
-                    Some(n) => (self.engine.handle_bytes(now, &buffer[..n]), moved = true).0,
-                    None => {}
-                }
-            }
-            while let Some(event) = self.engine.poll_event() {
-                moved = true;
-                self.on(now, event);
-            }
-            if !self.engine.output().is_empty()
-                && let Some(n) = unless_blocked(self.stream.write(self.engine.output()))?
-            {
-                self.engine.handle_written(now, n);
-                moved = true;
-            }
-            if !moved {
-                break;
-            }
-        }
-        if self.engine.interest().shutdown {
-            _ = self.stream.shutdown(std::net::Shutdown::Write);
-        }
-        Ok(())
-    }
-
-    /// The application.
-    fn on(&mut self, now: Instant, event: Event) {
-        let Event::Request { responder, message } = event else { return };
-        let view = message.view();
-        let mut path = view.options_of(message::OptionNumber::URI_PATH);
-        let response = match (view.code(), path.next()) {
-            (Code::GET, Some(b"hello")) => message::Response::content(b"hi from mio"),
-            (Code::PUT, Some(b"store")) => {
-                self.store = view.payload().to_vec();
-                message::Response::new(Code::CHANGED)
-            }
-            (Code::GET, Some(b"store")) => {
-                message::Response::content(&self.store).content_format(ContentFormat::OCTET_STREAM)
-            }
-            _ => message::Response::error(Code::NOT_FOUND, "no such resource"),
-        };
-        // Requests are only told while there is room for their answers.
-        self.engine.respond(now, responder, &response).expect("there is room");
-    }
-}
-
-fn mio_server(port: &Sender<u16>, stop: &Receiver<()>) -> io::Result<()> {
-    let mut poll = mio::Poll::new()?;
-    let mut listener = mio::net::TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
-    poll.registry().register(&mut listener, mio::Token(0), mio::Interest::READABLE)?;
-    port.send(listener.local_addr()?.port()).expect("the test waits for it");
-    let (mut peers, mut next) = (HashMap::<mio::Token, Peer>::new(), 1);
-    let (mut events, mut buffer) = (mio::Events::with_capacity(64), vec![0; 16 * 1024]);
-    let start = std::time::Instant::now();
-    let now = || Instant::ZERO.saturating_add(start.elapsed());
-    while stop.try_recv().is_err() {
-        let due = peers.values().filter_map(|peer| peer.engine.poll_timeout()).min();
-        let wait = due.map_or(SECOND, |due| due.saturating_since(now()));
-        // Woken now and then to see whether the test is over.
-        poll.poll(&mut events, Some(wait.min(Duration::from_millis(50))))?;
-        while let Some((mut stream, _)) = unless_blocked(listener.accept())? {
-            let both = mio::Interest::READABLE | mio::Interest::WRITABLE;
-            poll.registry().register(&mut stream, mio::Token(next), both)?;
-            let config = EngineConfig::new(Side::Acceptor);
-            let engine = Engine::acceptor(now(), config, Policy::default()).expect("it fits");
-            peers.insert(mio::Token(next), Peer { stream, engine, store: Vec::new() });
-            next += 1;
-        }
-        for peer in peers.values_mut() {
-            if peer.engine.poll_timeout().is_some_and(|due| due <= now()) {
-                peer.engine.handle_timeout(now());
-            }
-            if peer.turn(now(), &mut buffer).is_err() {
-                peer.engine.handle_error(now());
-            }
-        }
-        peers.retain(|_, peer| !peer.engine.interest().done);
-    }
-    assert!(peers.is_empty(), "whoever has left is forgotten");
-    Ok(())
-}
-
-#[tokio::test]
-async fn an_event_loop() -> Outcome {
-    let ((port_tx, port), (stop, stopped)) = (channel(), channel());
-    let thread = std::thread::spawn(move || mio_server(&port_tx, &stopped));
-    let base = format!("coap+ws://127.0.0.1:{}", port.recv()?);
-    let clients = [Client::connect(&base).await?, Client::connect(&base).await?];
-    for client in &clients {
-        let asks = (0..64).map(|_| client.get("/hello").send());
-        for answer in futures_util::future::join_all(asks).await {
-            assert_eq!(answer?.success()?.text()?, "hi from mio");
-        }
-        let body: Vec<u8> = (0..65_536_u32).map(|n| n as u8).collect();
-        assert_eq!(client.put("/store").body(body.clone()).send().await?.code(), Code::CHANGED);
-        // Several large answers at once, more than the socket takes.
-        let asks = (0..20).map(|_| client.get("/store").send());
-        for answer in futures_util::future::join_all(asks).await {
-            assert_eq!(answer?.body(), &body);
-        }
-        assert_eq!(client.get("/nowhere").send().await?.code(), Code::NOT_FOUND);
-        client.release().await;
-    }
-    tokio::time::sleep(SECOND / 5).await;
-    stop.send(())?;
-    thread.join().expect("it does not panic")?;
     Ok(())
 }
 
