@@ -204,11 +204,69 @@ fn the_driver_knows_no_runtime_and_no_clock() {
     assert!(all.iter().all(|source| !source.code.contains("Instant::now")));
 }
 
+// Invariant 6
+#[test]
+fn the_adapters_know_no_protocol() {
+    // What an adapter is made of is named here; whatever else of the driver it used would be a
+    // decision about the protocol.
+    let named = ["Runtime", "Timer", "Transport", "Instant", "Client", "Server", "core"];
+    for name in ["coap-ws-tokio", "coap-ws-async-std"] {
+        let all = sources(name);
+        assert!(all.len() >= 2, "{name} was not found");
+        for source in all {
+            let tokens = source.tokens();
+            for (index, (line, token)) in tokens.iter().enumerate() {
+                let next = tokens.get(index + 2).map_or("", |(_, token)| *token);
+                let place = format!("{name}/src/{}:{line}", source.path.display());
+                if *token == "coap_ws_driver" && !["*", "{"].contains(&next) && next != "Client" {
+                    assert!(named.contains(&next), "{place}: `{next}` is not an adapter's");
+                }
+            }
+            let words = ["Code", "Message", "Engine", "Connection", "Policy", "decide", "Request"];
+            assert_eq!(mentions(&[source], &words), Vec::<String>::new());
+        }
+    }
+}
+
+/// The lines of a crate that say something: no blank ones, no lone brackets, no imports.
+fn telling_lines(name: &str) -> Vec<String> {
+    let all = sources(name);
+    let lines = all.iter().flat_map(|source| source.code.lines()).map(str::trim);
+    let telling = |line: &&str| line.contains(char::is_alphanumeric) && !line.starts_with("use ");
+    lines.filter(telling).map(str::to_owned).collect()
+}
+
+/// How many lines of `a` are in runs of six or more that stand in `b` too.
+fn shared_lines(a: &[String], b: &[String]) -> usize {
+    let run = |(i, j): (usize, usize)| {
+        a[i..].iter().zip(&b[j..]).take_while(|(one, other)| one == other).count()
+    };
+    let (mut shared, mut at) = (0, 0);
+    while at < a.len() {
+        let longest = (0..b.len()).map(|j| run((at, j))).max().unwrap_or(0);
+        shared += if longest >= 6 { longest } else { 0 };
+        at += if longest >= 6 { longest } else { 1 };
+    }
+    shared
+}
+
+// Invariant 6: what both would have is the driver's.
+#[test]
+fn the_adapters_share_no_copied_code() {
+    let (one, other) = (telling_lines("coap-ws-tokio"), telling_lines("coap-ws-async-std"));
+    assert!(one.len() > 50 && other.len() > 50, "the adapters were not found");
+    let shared = shared_lines(&one, &other);
+    assert!(shared < 30, "{shared} lines stand in both adapters");
+    assert_eq!(shared_lines(&one, &one), one.len(), "a copy is seen");
+}
+
 // Invariant 4
 #[test]
 fn no_file_and_no_function_is_too_long() {
     let mut count = 0;
-    for name in ["coap-ws-core", "coap-ws-driver", "coap-ws-tokio", "coap-ws-cli"] {
+    for name in
+        ["coap-ws-core", "coap-ws-driver", "coap-ws-tokio", "coap-ws-async-std", "coap-ws-cli"]
+    {
         for source in sources(name) {
             let path = source.path.display();
             assert!(source.lines <= 500, "{name}/src/{path} has {} lines", source.lines);
