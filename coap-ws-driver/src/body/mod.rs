@@ -112,7 +112,8 @@ pub(crate) struct Bodies {
     config: SharedConfig,
     store: Store,
     /// Requests whose handlers are at work.
-    asked: HashMap<RequestId, Asked>,
+    /// Boxed: a table has twice as many places as entries.
+    asked: HashMap<RequestId, Box<Asked>>,
 }
 
 /// What becomes of a request.
@@ -249,7 +250,7 @@ impl Bodies {
     /// A request's handler has to wait for something.
     pub(crate) fn remember(&mut self, id: RequestId, asked: Option<Asked>) {
         if let Some(asked) = asked {
-            self.asked.insert(id, asked.settle());
+            self.asked.insert(id, Box::new(asked.settle()));
         }
     }
 
@@ -258,7 +259,7 @@ impl Bodies {
         if self.asked.is_empty() {
             return None;
         }
-        let asked = self.asked.remove(&id);
+        let asked = self.asked.remove(&id).map(|asked| *asked);
         if self.asked.is_empty() {
             // An idle connection holds no table (T98).
             self.asked = HashMap::new();
