@@ -22,7 +22,7 @@
 //! ```
 //!
 //! async-std is discontinued (RUSTSEC-2025-0052). New programs choose smol, the feature `smol`
-//! of this crate, or tokio and `coap-ws-tokio`. Everything but sockets, clock and `spawn` is in
+//! of this crate with its `SmolClient` and `SmolServer`, or tokio and `coap-ws-tokio`. Everything but sockets, clock and `spawn` is in
 //! [`coap_ws_driver`] and the same on every runtime.
 
 #![forbid(unsafe_code)]
@@ -79,6 +79,10 @@ pub type Client = coap_ws_driver::Client<AsyncIo<AsyncStd>>;
 #[cfg(feature = "async-std")]
 pub type Server = coap_ws_driver::Server<AsyncIo<AsyncStd>>;
 
+/// An endpoint, which asks any host, on async-std.
+#[cfg(feature = "async-std")]
+pub type Endpoint = coap_ws_driver::Endpoint<AsyncIo<AsyncStd>>;
+
 /// A client on smol.
 #[cfg(feature = "smol")]
 pub type SmolClient = coap_ws_driver::Client<AsyncIo<Smol>>;
@@ -86,6 +90,10 @@ pub type SmolClient = coap_ws_driver::Client<AsyncIo<Smol>>;
 /// A server on smol.
 #[cfg(feature = "smol")]
 pub type SmolServer = coap_ws_driver::Server<AsyncIo<Smol>>;
+
+/// An endpoint, which asks any host, on smol.
+#[cfg(feature = "smol")]
+pub type SmolEndpoint = coap_ws_driver::Endpoint<AsyncIo<Smol>>;
 
 impl<S: Spawn> Runtime for AsyncIo<S> {
     type Stream = Stream<Async<TcpStream>>;

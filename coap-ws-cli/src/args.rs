@@ -217,6 +217,9 @@ pub(crate) struct ServeArgs {
     /// Serve the demo resources
     #[arg(long)]
     pub(crate) demo: bool,
+    /// Whose sockets, timers and tasks to use; what is served is the same
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) runtime: Runtime,
     /// What clients call this server, as behind a proxy: then their Host must be one of these
     #[arg(long, value_name = "URI")]
     pub(crate) public_uri: Vec<PublicUri>,
@@ -228,6 +231,17 @@ pub(crate) struct ServeArgs {
     pub(crate) trust_proxy: Vec<Network>,
     #[command(flatten)]
     pub(crate) tls: ServerTlsArgs,
+}
+
+/// An async runtime that there is an adapter for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
+pub(crate) enum Runtime {
+    /// The one to use
+    #[default]
+    Tokio,
+    /// Discontinued (RUSTSEC-2025-0052); to see that it works there
+    #[cfg(feature = "async-std")]
+    AsyncStd,
 }
 
 /// An origin by name, or all of them.

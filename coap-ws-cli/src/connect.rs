@@ -40,7 +40,7 @@ impl Target {
             builder = builder.tls(tls);
         }
         let client = match args.serve {
-            true => build(builder.serve(demo_resources::router()), &attempt.uri),
+            true => build(builder.serve(demo_resources::router::<Tokio>()), &attempt.uri),
             false => build(builder, &attempt.uri),
         };
         let client = client.map_err(|error| Failure::of(&error, &attempt))?;

@@ -37,6 +37,9 @@ pub type Client = coap_ws_driver::Client<Tokio>;
 /// A server over tokio's TCP.
 pub type Server = coap_ws_driver::Server<Tokio>;
 
+/// An endpoint, which asks any host, over tokio's TCP.
+pub type Endpoint = coap_ws_driver::Endpoint<Tokio>;
+
 /// The tokio runtime.
 #[derive(Clone, Copy, Debug)]
 pub enum Tokio {}

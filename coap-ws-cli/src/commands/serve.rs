@@ -1,7 +1,7 @@
 //! `serve`: a server until a signal ends it.
 
 use super::signals::Stop;
-use crate::args::{AllowedOrigin, Global, ServeArgs};
+use crate::args::{AllowedOrigin, Global, Runtime, ServeArgs};
 use crate::demo_resources;
 use crate::describe;
 use crate::errors::Failure;
@@ -12,14 +12,16 @@ use crate::text;
 use crate::timing::ms;
 use crate::tls::ServerTlsArgs;
 use crate::trace::ServerTrace;
+use coap_ws_driver::{Runtime as Adapter, Server};
 use coap_ws_tokio::core::Side;
 use coap_ws_tokio::engine::{EngineConfig, TapSlot};
 use coap_ws_tokio::policy::{AllowedOrigins, Policy};
 use coap_ws_tokio::tls::ServerTls;
 use coap_ws_tokio::{
-    Answer, DEFAULT_PORT, DEFAULT_SECURE_PORT, Handler, Notifier, Remote, Request, Router, Server,
+    Answer, DEFAULT_PORT, DEFAULT_SECURE_PORT, Handler, Notifier, Remote, Request, Router, Tokio,
 };
 use std::io::ErrorKind;
+use std::marker::PhantomData;
 use std::time::Instant;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,14 +31,24 @@ const DEMO_TOKEN: usize = 300;
 
 pub(super) fn run(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
     let runtime = super::runtime(&mut Builder::new_multi_thread())?;
-    let outcome = runtime.block_on(serve(args, global));
+    let outcome = runtime.block_on(async {
+        match args.runtime {
+            Runtime::Tokio => serve::<Tokio>(args, global).await,
+            // Signals stay tokio's; sockets, timers and tasks are not.
+            #[cfg(feature = "async-std")]
+            Runtime::AsyncStd => {
+                use coap_ws_async_std::{AsyncIo, AsyncStd};
+                serve::<AsyncIo<AsyncStd>>(args, global).await
+            }
+        }
+    });
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
+async fn serve<R: Adapter>(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
     let tls = args.tls.settings()?;
-    let server = bind(&args, tls.as_ref()).await?;
+    let server = bind::<R>(&args, tls.as_ref()).await?;
     let mut config = EngineConfig::new(Side::Acceptor);
     if global.verbose > 0 {
         config.tap = TapSlot::new(ServerTrace::new(global.verbose));
@@ -45,7 +57,7 @@ async fn serve(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
         true => {
             // So that extended tokens can be tried, at both borders of their encoding.
             config.connection.limits.max_token_length = DEMO_TOKEN;
-            demo_resources::router()
+            demo_resources::router::<R>()
         }
         false => {
             say::note("nothing is served but an empty /.well-known/core; --demo serves resources");
@@ -64,7 +76,12 @@ async fn serve(args: ServeArgs, global: Global) -> Result<Exit, Failure> {
     let serving = server
         .config(config)
         .policy(policy(args))
-        .serve(Logged { handler: router, verbose: global.verbose, paint: Paint::stderr() })
+        .serve(Logged::<R, _> {
+            handler: router,
+            verbose: global.verbose,
+            paint: Paint::stderr(),
+            runtime: PhantomData,
+        })
         .with_graceful_shutdown(async {
             // Where the sender is gone, so is the program.
             let _ = tell.await;
@@ -101,7 +118,7 @@ async fn reload(args: ServerTlsArgs, tls: ServerTls) {
 }
 
 /// Listens on all addresses, with exactly the ports that were stated.
-async fn bind(args: &ServeArgs, tls: Option<&ServerTls>) -> Result<Server, Failure> {
+async fn bind<R: Adapter>(args: &ServeArgs, tls: Option<&ServerTls>) -> Result<Server<R>, Failure> {
     let default = match tls {
         Some(_) => format!("localhost:{DEFAULT_SECURE_PORT}"),
         None => format!("localhost:{DEFAULT_PORT}"),
@@ -172,13 +189,14 @@ fn policy(args: ServeArgs) -> Policy {
 }
 
 /// Tells connections and requests on stderr.
-struct Logged<H> {
+struct Logged<R, H> {
     handler: H,
     verbose: u8,
     paint: Paint,
+    runtime: PhantomData<fn() -> R>,
 }
 
-impl<H: Handler<Future = Answer>> Handler for Logged<H> {
+impl<R: Adapter, H: Handler<Future = Answer>> Handler for Logged<R, H> {
     type Future = Answer;
 
     fn call(&self, request: Request) -> Answer {
@@ -209,7 +227,7 @@ impl<H: Handler<Future = Answer>> Handler for Logged<H> {
         if self.verbose > 0 {
             let (remote, paint) = (remote.clone(), self.paint);
             say::note(&format!("{} {}", peer(&remote), paint.dim("connected")));
-            tokio::spawn(async move {
+            R::spawn(async move {
                 let closed = remote.closed().await;
                 say::note(&format!("{} {}", peer(&remote), paint.dim(closed)));
             });

@@ -10,7 +10,8 @@ mod whoami;
 use crate::text;
 use bytes::Bytes;
 use coap_ws_tokio::core::message::{Code, ContentFormat};
-use coap_ws_tokio::{IntoResponse, Request, Response, Router};
+use coap_ws_tokio::{IntoResponse, Request, Response, Router, Runtime, Timer};
+use std::future::poll_fn;
 use std::time::Duration;
 
 /// What `/hello` says.
@@ -37,19 +38,19 @@ There are also the resources of the CoAP plugtests: /test, /separate, /large-upd
 ";
 
 /// A router with all of them, and a store of its own.
-pub(crate) fn router() -> Router {
+pub(crate) fn router<R: Runtime>() -> Router {
     let router = Router::new()
         .get("/", async |r: Request| represent(&r, ContentFormat::TEXT, INDEX))
         .get("/hello", async |r: Request| represent(&r, ContentFormat::TEXT, HELLO))
         .post("/echo", async |r: Request| echo(&r))
         .get("/large", async |r: Request| represent(&r, ContentFormat::OCTET_STREAM, large()))
-        .get("/slow", slow)
+        .get("/slow", slow::<R>)
         .get("/whoami", async |r: Request| {
             represent(&r, ContentFormat::JSON, whoami::describe(r.remote()))
         })
         .get("/reverse", reverse)
         .post("/reverse", reverse);
-    describe(plugtest::routes(observed::routes(store::routes(router))))
+    describe(plugtest::routes::<R>(observed::routes::<R>(store::routes(router))))
 }
 
 /// What `/.well-known/core` says of them (RFC 6690 §3, RFC 7252 §7.2.1).
@@ -103,7 +104,14 @@ pub(crate) fn large() -> Vec<u8> {
 
 const MOST_MS: u64 = 10_000;
 
-async fn slow(request: Request) -> Response {
+/// Waits by the clock of the runtime that serves.
+async fn sleep<R: Runtime>(duration: Duration) {
+    let mut timer = R::timer();
+    let at = timer.now().saturating_add(duration);
+    poll_fn(|cx| timer.poll_until(cx, at)).await;
+}
+
+async fn slow<R: Runtime>(request: Request) -> Response {
     let ms = match request.query("ms").map(str::parse) {
         None => 200,
         Some(Ok(ms)) if ms <= MOST_MS => ms,
@@ -112,7 +120,7 @@ async fn slow(request: Request) -> Response {
             return Response::error(Code::BAD_REQUEST, text);
         }
     };
-    tokio::time::sleep(Duration::from_millis(ms)).await;
+    sleep::<R>(Duration::from_millis(ms)).await;
     represent(&request, ContentFormat::TEXT, format!("that took {ms} ms"))
 }
 

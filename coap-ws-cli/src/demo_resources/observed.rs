@@ -1,16 +1,16 @@
 //! What can be observed: `/time`, and `/obs` as the plugtests have it.
 
-use super::{clock, not_acceptable, represent};
+use super::{clock, not_acceptable, represent, sleep};
 use bytes::Bytes;
 use coap_ws_tokio::core::message::{Code, ContentFormat};
-use coap_ws_tokio::{Notifier, Observable, Request, Response, Router};
+use coap_ws_tokio::{Notifier, Observable, Request, Response, Router, Runtime};
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Adds the routes. What ticks begins to with the first connection, and only while somebody
 /// observes it.
-pub(super) fn routes(router: Router) -> Router {
+pub(super) fn routes<R: Runtime>(router: Router) -> Router {
     let time = Observable::new(async |r: Request| {
         represent(&r, ContentFormat::TEXT, clock::now()).max_age(1)
     });
@@ -34,15 +34,15 @@ pub(super) fn routes(router: Router) -> Router {
     let begin = Once::new();
     router.on_connect(move |_| {
         begin.call_once(|| {
-            tokio::spawn(ticks(time.notifier().clone(), 1, || {}));
+            R::spawn(ticks::<R>(time.notifier().clone(), 1, || {}));
             let number = Arc::clone(&number);
-            tokio::spawn(ticks(changed.clone(), NUMBER_SECONDS, move || lock(&number).grow()));
+            R::spawn(ticks::<R>(changed.clone(), NUMBER_SECONDS, move || lock(&number).grow()));
         });
     })
 }
 
 /// Notifies whenever the clock shows a multiple of so many seconds.
-async fn ticks(changed: Notifier, seconds: u32, change: impl Fn()) {
+async fn ticks<R: Runtime>(changed: Notifier, seconds: u32, change: impl Fn()) {
     loop {
         changed.observed().await;
         while changed.observers() > 0 {
@@ -51,7 +51,7 @@ async fn ticks(changed: Notifier, seconds: u32, change: impl Fn()) {
             let left = period - since.as_nanos() % period;
             let left = Duration::from_nanos(u64::try_from(left).unwrap_or(0));
             // A timer may be a little early where it is rounded.
-            tokio::time::sleep(left + Duration::from_millis(2)).await;
+            sleep::<R>(left + Duration::from_millis(2)).await;
             change();
             changed.notify();
         }

@@ -2,19 +2,19 @@
 //! for them.
 
 use super::keep::{Entry, Keep};
-use super::{not_acceptable, represent, store};
+use super::{not_acceptable, represent, sleep, store};
 use coap_ws_tokio::core::message::{Code, ContentFormat, OptionNumber};
-use coap_ws_tokio::{Request, Response, Router};
+use coap_ws_tokio::{Request, Response, Router, Runtime};
 use std::time::Duration;
 
 /// How long `/separate` takes.
 const SEPARATE: Duration = Duration::from_millis(300);
 
 /// Adds them.
-pub(super) fn routes(router: Router) -> Router {
+pub(super) fn routes<R: Runtime>(router: Router) -> Router {
     let router = router
         .get("/separate", async |r: Request| {
-            tokio::time::sleep(SEPARATE).await;
+            sleep::<R>(SEPARATE).await;
             represent(&r, ContentFormat::TEXT, "this took a moment")
         })
         .get("/query", async |r: Request| {

@@ -111,3 +111,21 @@ fn a_public_name_is_the_only_one() {
     run(&["get", &format!("localhost:{port}/hello")]).ends(0);
     server.ask(&["get"], "/hello").ends(3);
 }
+
+#[cfg(feature = "async-std")]
+#[test]
+fn on_async_std_it_is_the_same() {
+    let server = Served::with(&["--demo", "--runtime", "async-std", "-v"]);
+    server.ask(&["get"], "/hello").says("hello from coap-ws");
+    // Timers and tasks too: what waits, what ticks, what asks back.
+    server.ask(&["get"], "/slow?ms=20").says("that took 20 ms");
+    let seen = server.ask(&["observe", "-n", "2"], "/time").ends(0);
+    assert_eq!(seen.text().lines().count(), 2);
+    server.ask(&["get", "--serve"], "/reverse").says("hello from coap-ws");
+    let child = slow(&server, 700);
+    server.signal("TERM");
+    server.logs("stopping");
+    finish(child).says("that took 700 ms");
+    server.ended().ends(0);
+    run(&["serve", "--runtime", "none"]).ends(2);
+}

@@ -12,7 +12,7 @@ use crate::demo_resources;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::paint::Paint;
-use coap_ws_tokio::{Router, Server};
+use coap_ws_tokio::{Router, Server, Tokio};
 use show::Show;
 use std::io;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ pub(super) fn run() -> Result<Exit, Failure> {
     let mut show = Show::new(io::stdout(), Paint::stdout());
     let exit = runtime.block_on(async {
         tokio::select! {
-            exit = play(demo_resources::router(), &mut show) => exit,
+            exit = play(demo_resources::router::<Tokio>(), &mut show) => exit,
             () = super::signals::interrupted() => Ok(Exit::Interrupted),
         }
     });

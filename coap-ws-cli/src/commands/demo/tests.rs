@@ -3,8 +3,8 @@ use super::show::Show;
 use crate::demo_resources;
 use crate::exit::Exit;
 use crate::paint::Paint;
-use coap_ws_tokio::Router;
 use coap_ws_tokio::core::message::Code;
+use coap_ws_tokio::{Router, Tokio};
 
 /// The demo with a server of a test's choice: how it ends and what it shows.
 async fn played(router: Router) -> (Exit, String) {
@@ -15,7 +15,7 @@ async fn played(router: Router) -> (Exit, String) {
 
 #[tokio::test]
 async fn all_is_right_with_the_demo_resources() {
-    let (exit, shown) = played(demo_resources::router()).await;
+    let (exit, shown) = played(demo_resources::router::<Tokio>()).await;
     assert_eq!(exit, Exit::Success, "{shown}");
     assert!(shown.contains("All 13 checks hold"), "{shown}");
     assert!(!shown.contains("WRONG"), "{shown}");
@@ -36,7 +36,7 @@ async fn a_wrong_answer_is_told_and_ends_with_1() {
 #[tokio::test]
 async fn one_wrong_answer_is_enough() {
     // The same path again: the first route stays, another method is added to none.
-    let router = demo_resources::router().get("/nothing", async || Code::CONTENT);
+    let router = demo_resources::router::<Tokio>().get("/nothing", async || Code::CONTENT);
     let (exit, shown) = played(router).await;
     assert_eq!(exit, Exit::Failed, "{shown}");
     assert!(shown.contains("WRONG 2.05 Content instead of 4.04 Not Found"), "{shown}");
