@@ -152,12 +152,12 @@ impl Engine {
     pub fn upgraded(
         now: Instant,
         config: impl Into<SharedConfig>,
-        accept: Accept,
+        accept: &Accept,
         head: Parts,
     ) -> Result<Engine, EngineError> {
         let opening = Opening::Asked(accept.clone());
         let mut engine = Engine::new(now, config.into(), Side::Acceptor, opening)?;
-        engine.entered(head, &accept);
+        engine.entered(head, accept);
         Ok(engine)
     }
 

@@ -111,7 +111,7 @@ impl Serving {
         let serving = server.serve(app).with_graceful_shutdown(async {
             // Where nobody can say so any more, it serves on.
             if stopped.await.is_err() {
-                pending().await
+                pending::<()>().await;
             }
         });
         Serving { port, remotes, stop, ended: Box::pin(start::<R, _>(serving)) }

@@ -92,7 +92,7 @@ where
     {
         let Upgraded { accept, head, info, place } = upgraded;
         let timer = R::timer();
-        let engine = Engine::upgraded(timer.now(), self.shared.engine.clone(), accept, head);
+        let engine = Engine::upgraded(timer.now(), self.shared.engine.clone(), &accept, head);
         // As for the others: a configuration that cannot be used serves nobody, and neither does
         // a server that has been shut down meanwhile.
         let Some(engine) = engine.ok().filter(|_| !self.shared.open.is_closed()) else { return };
