@@ -67,6 +67,8 @@ pub struct Slot {
     state: State,
     /// It is an observation: more than one response may come.
     observe: bool,
+    /// Others of the same operation may follow.
+    part: bool,
     deadline: Instant,
 }
 
@@ -115,7 +117,7 @@ pub(crate) enum Wants {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Match {
     /// Of a request in flight, which is over with it or not.
-    Live { exchange: ExchangeId, last: bool },
+    Live { exchange: ExchangeId, last: bool, part: bool },
     /// Of a request that was cancelled, has failed or was answered: normal (TOK-13).
     Late,
     /// Of none that we ever sent.
@@ -173,12 +175,19 @@ impl<T: Table<Slot>> Exchanges<T> {
     }
 
     /// Takes a slot: the request is in the out queue.
-    pub(crate) fn open(&mut self, slot: usize, id: ExchangeId, deadline: Instant, wants: Wants) {
+    pub(crate) fn open(
+        &mut self,
+        slot: usize,
+        id: ExchangeId,
+        deadline: Instant,
+        wants: Wants,
+        part: bool,
+    ) {
         self.sequence = self.sequence.saturating_add(1);
         let state = State::Queued { silent: wants == Wants::Nothing };
         let observe = wants == Wants::Notifications;
         if let Some(place) = self.table.slots_mut().get_mut(slot) {
-            *place = Slot { number: id.get(), state, observe, deadline };
+            *place = Slot { number: id.get(), state, observe, part, deadline };
         }
     }
 
@@ -221,13 +230,14 @@ impl<T: Table<Slot>> Exchanges<T> {
             return Match::Late;
         };
         let last = !(slot.observe && more);
+        let part = slot.part;
         match slot.state {
             State::Sent | State::Observing => {
                 match last {
                     true => *slot = Slot::default(),
                     false => (slot.state, slot.deadline) = (State::Observing, Instant::FAR_FUTURE),
                 }
-                Match::Live { exchange: ExchangeId(number), last }
+                Match::Live { exchange: ExchangeId(number), last, part }
             }
             State::Cancelled { queued: false } | State::Leaving { .. } => {
                 if last {

@@ -64,7 +64,7 @@ mod token;
 
 pub use budget::{Budget, Rate};
 pub use config::{Config, ConfigError, Limits, Side};
-pub use connection::{Connection, ReleaseOptions, RequestOptions};
+pub use connection::{Connection, Operation, ReleaseOptions, RequestOptions};
 pub use error::{
     CloseReason, Flood, NotifyError, Refused, RefusedWhy, RequestError, ResponseError, SendError,
     Sent, Violation,

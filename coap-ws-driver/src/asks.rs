@@ -4,20 +4,20 @@
 use crate::engine::Engine;
 use crate::error::{Closed, Error, ErrorKind, PingFailure};
 use crate::feed::Feed;
-use crate::mailbox::{Ask, Ticket};
+use crate::mailbox::{Answer, Ask, Mailbox, Reply, Ticket};
 use crate::outgoing::Outgoing;
 use crate::permits::Permit;
 use crate::response::Response;
+use crate::transfer::{Part, Transfer};
 use coap_ws_core::{
     ExchangeId, Instant, PingError, PingId, RequestError, RequestOptions, ResponseError, SendError,
     Sent,
 };
 use futures_channel::oneshot;
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
-
-type Reply = oneshot::Sender<Result<Response, Error>>;
 
 #[derive(Default)]
 pub(crate) struct Asks {
@@ -43,6 +43,7 @@ struct Sending {
     /// `None` once an observation has its first answer.
     reply: Option<Reply>,
     watched: Option<Watched>,
+    part: Part,
     /// Given back with the exchange.
     _permit: Permit,
 }
@@ -111,6 +112,7 @@ impl Asks {
             }
             let mut options = RequestOptions::default();
             (options.timeout, options.observe) = (left, waiting.ask.feed.is_some());
+            options.operation = waiting.ask.part.operation();
             match engine.request(now, &*waiting.ask.message, options) {
                 Ok(exchange) => {
                     if let Some(Waiting { ask, .. }) = self.waiting.remove(index) {
@@ -187,6 +189,18 @@ impl Asks {
         self.end(exchange, Ok(response));
     }
 
+    /// As `answered`, with a response that says that more follows.
+    pub(crate) fn continued(
+        &mut self,
+        exchange: ExchangeId,
+        response: Response,
+        mailbox: &Arc<Mailbox>,
+    ) {
+        let Some(mut sending) = self.sent.remove(&exchange) else { return };
+        let transfer = mem::replace(&mut sending.part, Part::Whole).goes_on(mailbox);
+        sending.end(Ok(response), transfer);
+    }
+
     /// A response has come behind which others follow.
     pub(crate) fn notified(&mut self, exchange: ExchangeId, response: Response) {
         let Some(sending) = self.sent.get_mut(&exchange) else { return };
@@ -195,7 +209,7 @@ impl Asks {
             Some(reply) => {
                 feed.begin();
                 // Where nobody waits any more, it is being cancelled.
-                let _ = reply.send(Ok(response));
+                let _ = reply.send(Ok(Answer { response, transfer: None }));
             }
             None => feed.push(response),
         }
@@ -217,7 +231,7 @@ impl Asks {
 
     fn end(&mut self, exchange: ExchangeId, outcome: Result<Response, Error>) {
         if let Some(sending) = self.sent.remove(&exchange) {
-            sending.end(outcome);
+            sending.end(outcome, None);
         }
     }
 
@@ -265,7 +279,7 @@ impl Asks {
         }
         // The core has ended its exchanges before; this is for a connection without a core.
         for (_, sending) in self.sent.drain() {
-            sending.end(Err(Error::new(kind(), Sent::Maybe)));
+            sending.end(Err(Error::new(kind(), Sent::Maybe)), None);
         }
         self.leaving.clear();
         for (_, reply) in self.pings.drain(..) {
@@ -276,16 +290,19 @@ impl Asks {
 
 impl Sending {
     fn of(ask: Ask) -> Sending {
-        let Ask { ticket, message, reply, permit, feed, .. } = ask;
+        let Ask { ticket, message, reply, permit, part, feed, .. } = ask;
+        part.asked();
         let watched =
             feed.map(|feed| Watched { feed, request: Outgoing::clone(&message).without_etags() });
-        Sending { ticket, reply: Some(reply), watched, _permit: permit }
+        Sending { ticket, reply: Some(reply), watched, part, _permit: permit }
     }
 
     /// Where nobody waits any more, nobody is told.
-    fn end(self, outcome: Result<Response, Error>) {
+    fn end(self, outcome: Result<Response, Error>, transfer: Option<Arc<Transfer>>) {
         match (self.reply, self.watched) {
-            (Some(reply), _) => _ = reply.send(outcome),
+            (Some(reply), _) => {
+                _ = reply.send(outcome.map(|response| Answer { response, transfer }));
+            }
             (None, Some(watched)) => watched.feed.end(outcome),
             (None, None) => {}
         }

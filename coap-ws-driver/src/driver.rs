@@ -199,6 +199,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 self.asks.set_alarm(ticket, limit.at(now), reply);
             }
             Command::Cancel(ticket) => self.asks.cancel(&mut self.engine, ticket, now),
+            Command::LeaveOff => self.engine.leave_off(now),
             Command::Settled(reply) => {
                 let known = self.engine.connection().and_then(Connection::peer_settings);
                 self.asks.wait_for_settings(known.is_some(), reply);
@@ -285,7 +286,11 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
                 }
             }
             Event::Response { exchange, message, last: true } => {
-                self.asks.answered(exchange, Response::received(&message));
+                let response = Response::received(&message);
+                match message.view().is_to_be_continued() {
+                    true => self.asks.continued(exchange, response, &self.mailbox),
+                    false => self.asks.answered(exchange, response),
+                }
             }
             Event::Response { exchange, message, last: false } => {
                 self.asks.notified(exchange, Response::received(&message));

@@ -50,6 +50,7 @@ mod server;
 mod spans;
 #[cfg(feature = "tls")]
 pub mod tls;
+mod transfer;
 mod transport;
 mod waiting;
 mod watches;

@@ -9,6 +9,7 @@ use crate::feed::Feed;
 use crate::outgoing::Outgoing;
 use crate::permits::{Permit, Permits};
 use crate::response::Response;
+use crate::transfer::{Part, Transfer};
 use coap_ws_core::{Instant, Sent};
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
@@ -33,6 +34,8 @@ pub(crate) enum Command {
         reply: oneshot::Sender<()>,
     },
     Cancel(Ticket),
+    /// A transfer that the peer would go on with ends here.
+    LeaveOff,
     /// Somebody waits for the peer's CSM.
     Settled(oneshot::Sender<()>),
     Ping {
@@ -67,11 +70,21 @@ pub(crate) struct Ask {
     pub(crate) ticket: Ticket,
     pub(crate) message: Arc<Outgoing>,
     pub(crate) limit: Option<TimeLimit>,
-    pub(crate) reply: oneshot::Sender<Result<Response, Error>>,
+    pub(crate) reply: Reply,
     /// Given back when the exchange is over.
     pub(crate) permit: Permit,
+    pub(crate) part: Part,
     /// Where notifications go, if it is to observe.
     pub(crate) feed: Option<Arc<Feed>>,
+}
+
+pub(crate) type Reply = oneshot::Sender<Result<Answer, Error>>;
+
+/// What comes of a request.
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+    /// What it is a part of, where more is to follow.
+    pub(crate) transfer: Option<Arc<Transfer>>,
 }
 
 pub(crate) struct Mailbox {
@@ -114,9 +127,10 @@ impl Mailbox {
         self: Arc<Self>,
         message: Arc<Outgoing>,
         limit: Option<TimeLimit>,
-    ) -> Result<Response, Error> {
+        part: Part,
+    ) -> Result<Answer, Error> {
         let (mut guard, ticket) = self.guard();
-        let answer = self.ask(&mut guard, ticket, message, limit, None).await;
+        let answer = self.ask(&mut guard, ticket, message, limit, (part, None)).await;
         guard.ticket = None;
         answer
     }
@@ -130,8 +144,8 @@ impl Mailbox {
         feed: Arc<Feed>,
     ) -> Result<(Response, CancelOnDrop), Error> {
         let (mut guard, ticket) = self.guard();
-        let answer = self.ask(&mut guard, ticket, message, limit, Some(feed)).await;
-        answer.map(|response| (response, guard))
+        let answer = self.ask(&mut guard, ticket, message, limit, (Part::Whole, Some(feed))).await;
+        answer.map(|answer| (answer.response, guard))
     }
 
     fn guard(self: &Arc<Self>) -> (CancelOnDrop, Ticket) {
@@ -145,8 +159,8 @@ impl Mailbox {
         ticket: Ticket,
         message: Arc<Outgoing>,
         limit: Option<TimeLimit>,
-        feed: Option<Arc<Feed>>,
-    ) -> Result<Response, Error> {
+        (part, feed): (Part, Option<Arc<Feed>>),
+    ) -> Result<Answer, Error> {
         let refused = |closed| Error::unsent(ErrorKind::Closed(closed));
         let permit = match (self.permits.try_acquire(), &limit) {
             (None, Some(limit)) => {
@@ -165,7 +179,7 @@ impl Mailbox {
         };
         let Some(permit) = permit else { return Err(self.gone()) };
         let (reply, answer) = oneshot::channel();
-        let ask = Box::new(Ask { ticket, message, limit, reply, permit, feed });
+        let ask = Box::new(Ask { ticket, message, limit, reply, permit, part, feed });
         self.post(Command::Request(ask)).map_err(refused)?;
         guard.ticket = Some(ticket);
         answer.await.unwrap_or_else(|_| Err(self.gone()))

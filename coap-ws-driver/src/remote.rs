@@ -3,12 +3,12 @@
 use crate::body::Cutting;
 use crate::engine::ReleaseNotice;
 use crate::error::{Closed, ConnectError, Error, PingFailure};
-use crate::mailbox::{Command, Mailbox, TimeLimit};
+use crate::mailbox::{Answer, Command, Mailbox, TimeLimit};
 use crate::observation::ObserveBuilder;
 use crate::outgoing::{Outgoing, RequestBuilder, Via};
 use crate::policy::{Authority, Names, Network, client_address};
-use crate::response::Response;
 use crate::spans::asking;
+use crate::transfer::Part;
 use crate::waiting::Waiting;
 use bytes::Bytes;
 use coap_ws_core::PeerSettings;
@@ -368,9 +368,10 @@ impl Remote {
         &self,
         message: Arc<Outgoing>,
         limit: Option<TimeLimit>,
-    ) -> Result<Response, Error> {
+        part: Part,
+    ) -> Result<Answer, Error> {
         let method = message.code();
-        asking(method, Arc::clone(&self.shared.mailbox).request(message, limit)).await
+        asking(method, Arc::clone(&self.shared.mailbox).request(message, limit, part)).await
     }
 
     /// Says in a request which host it is for, where the connection implies another (REL-18).

@@ -7,6 +7,7 @@ pub(crate) use on_or_off::{ConnectionSpan, Spanned, asking, serving};
 #[cfg(feature = "tracing")]
 mod on_or_off {
     use crate::error::{Closed, Error};
+    use crate::mailbox::Answer;
     use crate::remote::RemoteInfo;
     use crate::response::Response;
     use coap_ws_core::message::Code;
@@ -103,13 +104,13 @@ mod on_or_off {
     /// `coap.req` at the end that asks, within the span of who calls.
     pub(crate) async fn asking(
         method: Code,
-        ask: impl Future<Output = Result<Response, Error>>,
-    ) -> Result<Response, Error> {
+        ask: impl Future<Output = Result<Answer, Error>>,
+    ) -> Result<Answer, Error> {
         let span = debug_span!("coap.req", role = "client", method = name(method), code = Empty);
         let outcome = ask.instrument(span.clone()).await;
         match &outcome {
-            Ok(response) => {
-                span.record("code", display(response.code()));
+            Ok(answer) => {
+                span.record("code", display(answer.response.code()));
                 debug!(parent: &span, "answered");
             }
             Err(error) => debug!(parent: &span, sent = ?error.sent(), "failed"),
@@ -121,8 +122,8 @@ mod on_or_off {
 #[cfg(not(feature = "tracing"))]
 mod on_or_off {
     use crate::error::{Closed, Error};
+    use crate::mailbox::Answer;
     use crate::remote::RemoteInfo;
-    use crate::response::Response;
     use coap_ws_core::message::Code;
     use coap_ws_core::{PeerSettings, Side};
     use std::future::Future;
@@ -157,8 +158,8 @@ mod on_or_off {
 
     pub(crate) async fn asking(
         _: Code,
-        ask: impl Future<Output = Result<Response, Error>>,
-    ) -> Result<Response, Error> {
+        ask: impl Future<Output = Result<Answer, Error>>,
+    ) -> Result<Answer, Error> {
         ask.await
     }
 }

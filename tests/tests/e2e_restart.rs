@@ -3,7 +3,9 @@
 mod e2e_support;
 
 use coap_ws_core::Sent;
+use coap_ws_core::block::BlockSize;
 use coap_ws_core::pool::PoolConfig;
+use coap_ws_driver::engine::BlockWise;
 use coap_ws_driver::{ConnectError, ErrorKind};
 use coap_ws_tokio::{Client, Error, Observable, Request, Response, Router, Server};
 use e2e_support::{HANG, SECOND};
@@ -40,7 +42,7 @@ impl Ledger {
                 let id = work.begin(&request);
                 async move {
                     sleep(Duration::from_millis(id % 7)).await;
-                    id.to_string()
+                    text(id)
                 }
             })
             .post("/never", move |request: Request| {
@@ -79,7 +81,12 @@ impl Killable {
 async fn bind(port: u16) -> Server {
     loop {
         match Server::bind(&format!("127.0.0.1:{port}")).await {
-            Ok(server) => return server,
+            // More uploads at a time than a connection has by default.
+            Ok(server) => {
+                let mut blocks = BlockWise::default();
+                blocks.max_uploads = 64;
+                return server.block_wise(blocks);
+            }
             Err(_) => sleep(Duration::from_millis(1)).await,
         }
     }
@@ -108,12 +115,19 @@ fn pool() -> PoolConfig {
 }
 
 fn client(port: u16) -> Client {
-    let endpoint = Client::builder().pool(pool()).endpoint().expect("a good configuration");
+    let endpoint = Client::builder().pool(pool()).block_wise(BlockSize::B256).endpoint();
+    let endpoint = endpoint.expect("a good configuration");
     endpoint.client(&format!("coap+ws://127.0.0.1:{port}")).expect("a good URI")
 }
 
+/// A number as text: each fifth is so long that it goes in blocks, both ways.
+fn text(id: u64) -> String {
+    let width = if id % 5 == 0 { 1000 } else { 1 };
+    format!("{id:0width$}")
+}
+
 async fn ask(client: Client, path: &'static str, id: u64) -> (u64, Result<Response, Error>) {
-    let answer = client.post(path).body(id.to_string()).timeout(HANG / 2).send();
+    let answer = client.post(path).body(text(id)).timeout(HANG / 2).send();
     (id, timeout(HANG, answer).await.expect("nothing hangs"))
 }
 
@@ -171,7 +185,7 @@ async fn what_is_pending_when_a_server_ends_in_good_order_is_answered() {
     for task in pending {
         let (id, answer) = task.await.unwrap();
         match answer {
-            Ok(response) => assert_eq!(response.text().unwrap(), id.to_string()),
+            Ok(response) => assert_eq!(response.text().unwrap(), text(id)),
             Err(error) => {
                 assert_eq!(error.sent(), Sent::No, "{id}: {error}");
                 assert!(!ledger.has_begun(id), "{id} has begun: {error}");
@@ -180,7 +194,7 @@ async fn what_is_pending_when_a_server_ends_in_good_order_is_answered() {
     }
     timeout(HANG, server.ended).await.expect("nothing hangs").unwrap().unwrap();
     let (_, answer) = ask(client, "/work", 1000).await;
-    assert_eq!(answer.unwrap().text().unwrap(), "1000");
+    assert_eq!(answer.unwrap().text().unwrap(), text(1000));
     drop(next);
 }
 
@@ -244,7 +258,7 @@ async fn load(client: Client, base: u64, lanes: u64, over: Arc<AtomicBool>) -> T
                 id += 1;
                 match ask(client.clone(), "/work", id).await.1 {
                     Ok(response) => {
-                        assert_eq!(response.text().unwrap(), id.to_string());
+                        assert_eq!(response.text().unwrap(), text(id));
                         tally.answered.insert(id);
                     }
                     Err(error) => tally.failed.push((id, error)),

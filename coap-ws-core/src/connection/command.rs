@@ -26,9 +26,36 @@ pub struct RequestOptions {
     /// Whether to be told of changes (RFC 7641): the request gets an Observe option, and
     /// responses follow until one says that it is the [`last`](crate::Incoming::Response).
     pub observe: bool,
+    /// Whether it is one of several that make up one operation.
+    pub operation: Operation,
+}
+
+/// Which requests belong together: those for the blocks of a body (RFC 7959). It matters once
+/// the peer has released the connection, for what is begun is to be finished (RFC 8323 §5.5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Operation {
+    /// One request, one response.
+    #[default]
+    Single,
+    /// More requests may follow. Where the response says so
+    /// ([`is_to_be_continued`](crate::message::Message::is_to_be_continued)), the operation is open: the
+    /// connection is not done before one that [`Continues`](Operation::Continues) it, or
+    /// [`leave_off`](Connection::leave_off).
+    Begins,
+    /// It goes on with an operation that is open, also where the peer has released the
+    /// connection. What follows is as with [`Begins`](Operation::Begins).
+    Continues,
 }
 
 impl RequestOptions {
+    /// Says how it belongs to others.
+    #[must_use]
+    pub const fn operation(mut self, operation: Operation) -> RequestOptions {
+        self.operation = operation;
+        self
+    }
+
     /// Wants to be told of changes (RFC 7641).
     #[must_use]
     pub const fn observe(mut self) -> RequestOptions {
@@ -86,6 +113,9 @@ impl<S: Storage> Connection<S> {
     /// [`Event::Failed`](crate::Event::Failed) or [`Silent`](crate::Event::Silent), or by
     /// [`cancel`](Connection::cancel).
     ///
+    /// Where either end has released the connection, it is refused; but where only the peer
+    /// has, what [`Continues`](Operation::Continues) an open operation may leave.
+    ///
     /// # Errors
     ///
     /// [`SendError`]; nothing has changed.
@@ -96,7 +126,7 @@ impl<S: Storage> Connection<S> {
         options: RequestOptions,
     ) -> Result<ExchangeId, SendError> {
         self.advance(now);
-        self.may_send()?;
+        self.may_send(options.operation)?;
         if !message.code().is_request() {
             return Err(SendError::NotARequest(message.code()));
         }
@@ -118,7 +148,10 @@ impl<S: Storage> Connection<S> {
         };
         let timeout = options.timeout.unwrap_or(self.config.request_timeout);
         let deadline = self.now.saturating_add(timeout);
-        self.exchanges.open(slot, id, deadline, wants);
+        self.exchanges.open(slot, id, deadline, wants, options.operation != Operation::Single);
+        if options.operation == Operation::Continues {
+            self.unfinished = self.unfinished.saturating_sub(1);
+        }
         self.set_deadline(deadline);
         self.stats.requests_sent = self.stats.requests_sent.saturating_add(1);
         Ok(id)
@@ -280,11 +313,26 @@ impl<S: Storage> Connection<S> {
         self.order_close(1002, "aborted");
     }
 
-    fn may_send(&self) -> Result<(), SendError> {
+    /// An operation that is open is not gone on with: nobody waits for its next request. To be
+    /// called once for each response that said that more follows and was not followed.
+    pub fn leave_off(&mut self, now: Instant) {
+        self.advance(now);
+        self.unfinished = self.unfinished.saturating_sub(1);
+        self.settle();
+    }
+
+    fn may_send(&self, operation: Operation) -> Result<(), SendError> {
         if !self.phase.is_live() {
             return Err(SendError::Closed);
         }
-        if self.phase.may_request() { Ok(()) } else { Err(SendError::Releasing) }
+        let goes_on = operation == Operation::Continues && self.holds_operations();
+        if self.phase.may_request() || goes_on { Ok(()) } else { Err(SendError::Releasing) }
+    }
+
+    /// Whether operations of ours are to be finished before the peer's Release is obeyed. One
+    /// of our own ends them: who sends it asks for nothing more (REL-05).
+    pub(super) fn holds_operations(&self) -> bool {
+        self.unfinished > 0 && !self.phase.released_by_us()
     }
 
     pub(super) fn send_error(&mut self, error: PushError, limit: usize) -> SendError {

@@ -94,7 +94,8 @@ impl<S: Storage> Connection<S> {
             return;
         }
         self.owing = !self.settle_what_is_owed();
-        let idle = self.served.open_count() == 0 && self.exchanges.awaited() == 0;
+        let waits = self.exchanges.awaited() > 0 || self.holds_operations();
+        let idle = self.served.open_count() == 0 && !waits;
         if self.phase.released_by_peer() && idle && !self.owing && self.queue.is_empty() {
             // All that came before the Release is answered (REL-02, REL-03), and handed out: on a
             // slow link `close_timeout` would be too little for both.

@@ -21,7 +21,7 @@ use crate::storage::{Buffer, Storage, Table};
 use crate::time::Instant;
 use core::fmt;
 
-pub use command::{ReleaseOptions, RequestOptions};
+pub use command::{Operation, ReleaseOptions, RequestOptions};
 
 /// One WebSocket connection that speaks CoAP, without the WebSocket: whole messages and
 /// events in, whole messages and one close order out. Both ends are client and server.
@@ -91,6 +91,8 @@ pub struct Connection<S: Storage> {
     wants: Wants,
     /// An answer or a Pong is due and waits for room.
     owing: bool,
+    /// Operations of ours whose last response said that more follows (T57).
+    unfinished: u32,
     stats: Stats,
 }
 
@@ -194,6 +196,7 @@ impl<S: Storage> Connection<S> {
             closed_told: false,
             wants: Wants::default(),
             owing: false,
+            unfinished: 0,
             stats: Stats::default(),
             config,
         })

@@ -307,7 +307,7 @@ impl<S: Storage> Connection<S> {
         // Only a success can be a notification; an error ends the observation (OBS-03).
         let more = message.code().is_success() && message.observe().is_some();
         match self.exchanges.matches(message.token(), more) {
-            Match::Live { exchange, last } => {
+            Match::Live { exchange, last, part } => {
                 let fault = check_response(&message, self.config.understood);
                 Ok(Some(match fault {
                     Some(number) => {
@@ -317,7 +317,12 @@ impl<S: Storage> Connection<S> {
                         let error = ResponseError::CriticalOption(number);
                         Incoming::Failed { exchange, error }
                     }
-                    None => Incoming::Response { exchange, message, last },
+                    None => {
+                        if part && last && message.is_to_be_continued() {
+                            self.unfinished = self.unfinished.saturating_add(1);
+                        }
+                        Incoming::Response { exchange, message, last }
+                    }
                 }))
             }
             Match::Late => {

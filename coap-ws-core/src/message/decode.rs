@@ -227,6 +227,15 @@ impl<'m> Message<'m> {
         self.uint(OptionNumber::OBSERVE)
     }
 
+    /// Whether a response says that its operation is not done: 2.31, or a success with a block
+    /// of its body behind which others follow (RFC 7959 §2.2, §2.9.1).
+    pub fn is_to_be_continued(&self) -> bool {
+        const MORE: u32 = 8;
+        let code = self.code();
+        let more = || self.uint(OptionNumber::BLOCK2).is_some_and(|block| block & MORE != 0);
+        code == Code::CONTINUE || code.is_success() && more()
+    }
+
     /// The payload of an error or a signal as text for people (RFC 7252 §5.5.2), `None`
     /// where there is none or it is no UTF-8.
     pub fn diagnostic(&self) -> Option<&'m str> {

@@ -12,11 +12,12 @@ use crate::mailbox::TimeLimit;
 use crate::outgoing::Outgoing;
 use crate::remote::Remote;
 use crate::response::Response;
+use crate::transfer::{Part, Transfer};
 use bytes::Bytes;
 use coap_ws_core::SendError;
 use coap_ws_core::block::{Block, BlockError, BlockSize, Progress as Step, Room, Slices};
 use coap_ws_core::message::{Code, OptionNumber};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How one request is to be sent.
@@ -28,6 +29,8 @@ pub(crate) struct Exchange {
     pub(crate) limit: Option<TimeLimit>,
     pub(crate) size: BlockSize,
     pub(crate) progress: ProgressHook,
+    /// Once a response has said that more follows.
+    transfer: OnceLock<Arc<Transfer>>,
 }
 
 /// What is said of a request's blocks before it is known which connection it goes by.
@@ -41,7 +44,9 @@ impl Manner {
     /// By this connection, and within this time.
     pub(crate) fn by(self, remote: Remote, timeout: Option<Duration>) -> Exchange {
         let size = self.size.unwrap_or(remote.cutting().wise().size);
-        Exchange { remote, limit: timeout.map(TimeLimit::new), size, progress: self.progress }
+        let limit = timeout.map(TimeLimit::new);
+        let (progress, transfer) = (self.progress, OnceLock::new());
+        Exchange { remote, limit, size, progress, transfer }
     }
 }
 
@@ -195,11 +200,12 @@ impl Exchange {
             let step = slices.handle_response(response.code(), answer, bert);
             match step.map_err(|error| pieces::failed(error).after(true))? {
                 Step::Continue => {}
-                Step::Again if feed.can_rewind() => {}
+                // Nothing of it was processed, nor will be (BLK-13).
+                Step::Again if feed.can_rewind() => begun = false,
                 // The peer has lost what it had: once more, where that can be.
                 Step::Final if lost(&response) && feed.can_rewind() && !restarted => {
                     slices = Slices::new(feed.least_len(), slice.block().size());
-                    restarted = true;
+                    (restarted, begun) = (true, false);
                 }
                 _ => return Ok((block, response)),
             }
@@ -238,7 +244,16 @@ impl Exchange {
     }
 
     pub(super) async fn ask(&self, message: Arc<Outgoing>) -> Result<Response, Error> {
-        self.remote.ask(message, self.limit.clone()).await
+        let part = match self.remote.cutting().wise().enabled {
+            true => Part::Of(self.transfer.get().cloned()),
+            false => Part::Whole,
+        };
+        let answer = self.remote.ask(message, self.limit.clone(), part).await?;
+        if let Some(transfer) = answer.transfer {
+            // The same one each time.
+            let _ = self.transfer.set(transfer);
+        }
+        Ok(answer.response)
     }
 }
 

@@ -56,6 +56,14 @@ impl Engine {
         self.connection.as_mut().is_some_and(|connection| connection.cancel(now, exchange))
     }
 
+    /// As [`Connection::leave_off`](coap_ws_core::Connection::leave_off).
+    pub fn leave_off(&mut self, now: Instant) {
+        self.advance(now);
+        if let Some(connection) = self.connection.as_mut() {
+            connection.leave_off(self.now);
+        }
+    }
+
     /// As [`Connection::ping`](coap_ws_core::Connection::ping).
     ///
     /// # Errors

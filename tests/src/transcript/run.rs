@@ -3,8 +3,8 @@
 use super::notation::{Spelled, bytes, code, hex, words};
 use super::{config, told};
 use coap_ws_core::{
-    Closing, Config, Connection, ExchangeId, Instant, ObserverId, ReleaseOptions, RequestOptions,
-    Responder, Side, Storage, Transmit, Violation,
+    Closing, Config, Connection, ExchangeId, Instant, ObserverId, Operation, ReleaseOptions,
+    RequestOptions, Responder, Side, Storage, Transmit, Violation,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// | `< text`, `oversized`, `alive`, `violation 1002` | what the framer below says |
 /// | `< closed [code]`, `eof`, `error`, `done`, `stalled` | how the WebSocket ended |
 /// | `* GET /a [timeout=5s]`, `cancel 04` | a request; its token is its name from then on |
+/// | `* GET /a begins`, `continues`, `leave-off` | a request of several that are one operation |
 /// | `* respond [#2] 2.05 "hi"`, `drop [#2]` | an answer to the oldest request, or the second |
 /// | `* GET /a observe`, `deregister 04 GET /a` | an observation of ours begins, and ends |
 /// | `* observe [#2] 2.05 "hi"` | the answer that makes an observer of its receiver: `@1` |
@@ -230,6 +231,10 @@ impl<S: Storage> Run<S> {
                 Ok(())
             }
             "release" => self.release(rest)?,
+            "leave-off" => {
+                self.connection.leave_off(now);
+                Ok(())
+            }
             "trim" => {
                 self.connection.trim();
                 Ok(())
@@ -262,6 +267,14 @@ impl<S: Storage> Run<S> {
         let words = match words.split_last() {
             Some((last, rest)) if last == "observe" => {
                 options = options.observe();
+                rest
+            }
+            Some((last, rest)) if last == "begins" => {
+                options = options.operation(Operation::Begins);
+                rest
+            }
+            Some((last, rest)) if last == "continues" => {
+                options = options.operation(Operation::Continues);
                 rest
             }
             _ => words,
