@@ -180,7 +180,9 @@ impl<S: Storage, const FRAME: usize> Socket<S, FRAME> {
         application: &mut impl Application<S>,
     ) {
         self.output.at = self.output.at.saturating_add(count).min(self.output.end);
-        self.output.moved = now;
+        if count > 0 {
+            self.output.moved = now;
+        }
         self.advance(now, application);
     }
 
