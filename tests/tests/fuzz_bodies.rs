@@ -92,4 +92,9 @@ bodies! {
     connection_initiator: 300 of 800;
     connection_acceptor: 300 of 800;
     pair_on_a_tape: 150 of 1200;
+    blocks: 3_000 of 300;
+    block_server: 300 of 300;
+    observe: 1_000 of 300;
+    pool: 1_000 of 300;
+    links: 300 of 200;
 }

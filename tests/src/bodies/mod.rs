@@ -1,10 +1,18 @@
 //! The bodies of the fuzz targets: plain functions of bytes that panic where something is not
 //! as it must be. Ordinary tests compile and run them over seeds; `fuzz/` runs them for longer.
 
+mod blocks;
 mod codec;
+mod observe;
+mod pool;
+mod served;
 mod text;
 
+pub use blocks::blocks;
 pub use codec::{message, options};
+pub use observe::observe;
+pub use pool::pool;
+pub use served::{block_server, links};
 pub use text::uri;
 
 use crate::calls::{Calls, Plan, Time};
@@ -17,13 +25,18 @@ use coap_ws_core::Side;
 pub type Body = fn(&[u8]);
 
 /// Every body, by the name of its target.
-pub const ALL: [(&str, Body); 6] = [
+pub const ALL: [(&str, Body); 11] = [
     ("message", message),
     ("options", options),
     ("uri", uri),
     ("connection_initiator", connection_initiator),
     ("connection_acceptor", connection_acceptor),
     ("pair_on_a_tape", pair_on_a_tape),
+    ("blocks", blocks),
+    ("block_server", block_server),
+    ("observe", observe),
+    ("pool", pool),
+    ("links", links),
 ];
 
 /// Any calls of the end that opened the connection.
