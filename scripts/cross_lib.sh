@@ -25,13 +25,24 @@ debian_rust() {
     "$debian/rustc" -V
 }
 
+# ready_path TARGET: where the toolchain has the libraries of a target.
+ready_path() {
+    echo "$(rustc --print sysroot)/lib/rustlib/$1/lib"
+}
+
+# ready TARGET: whether they are there, if need be by rustup. CROSS_RUST=debian says no, to try the
+# other way.
+ready() {
+    [ "${CROSS_RUST-}" != debian ] || return 1
+    [ -d "$(ready_path "$1")" ] || rustup target add "$1" >/dev/null 2>&1
+}
+
 # cross_build TARGET LIBRARIES CARGO-ARGUMENT...: cargo build. LIBRARIES are what is built from
 # sources where there is no ready target: `core` or `core,alloc`.
 cross_build() {
     local for=$1 libraries=$2
     shift 2
-    if [ -d "$(rustc --print sysroot)/lib/rustlib/$for/lib" ] ||
-        rustup target add "$for" >/dev/null 2>&1; then
+    if ready "$for"; then
         cargo build --quiet --target "$for" "$@" </dev/null
         return
     fi

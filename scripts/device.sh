@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# The device example: built for a Cortex-M4 with its sizes, and its code on this machine against
+# `coap-ws get`, `observe`, `put` and `conform`. The last line is `N passed, N failed`.
+#
+#   scripts/device.sh          all of it
+#   scripts/device.sh sizes    only the sizes
+#
+# The client is target/release/coap-ws, which is built when COAP_WS does not name another.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/cross_lib.sh"
+
+out=$target/device
+for=thumbv7em-none-eabihf
+passed=0 failed=0
+host=
+
+finish() {
+    if [ -n "$host" ]; then
+        kill "$host" 2>/dev/null || true
+        wait "$host" 2>/dev/null || true
+    fi
+}
+trap finish EXIT
+
+ok() {
+    passed=$((passed + 1))
+    printf 'ok %s\n' "$*"
+}
+fail() {
+    failed=$((failed + 1))
+    printf 'FAIL %s\n' "$*"
+}
+
+# is NAME WANTED GOT
+is() {
+    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1: '$3' instead of '$2'"; fi
+}
+
+# symbol PATTERN: "SIZE NAME" of the functions and objects in the firmware whose name ends so.
+symbol() {
+    readelf -sW "$library" 2>/dev/null |
+        awk -v end="$1\$" '($4 == "FUNC" || $4 == "OBJECT") && $8 ~ end { print $3, $8 }' | sort -u
+}
+
+# section NAME FILE: its bytes.
+section() {
+    readelf -SW "$2" | sed 's/^ *\[ *[0-9]*\]//' |
+        awk -v name="$1" '$1 ~ "^\\" name { print $5 }' |
+        { sum=0; while read -r hex; do sum=$((sum + 16#$hex)); done; echo "$sum"; }
+}
+
+# What of the libraries is reached from a turn of a connection is linked as firmware would be, but
+# for its TCP/IP stack; the linker throws the rest away.
+sizes() {
+    local entry accept linker libraries text rodata data bss name size
+    command -v readelf >/dev/null || need_deb binutils
+    # Names of symbols that end in the function's own, with every compiler.
+    (cd device/firmware && CARGO_TARGET_DIR=$out CARGO_INCREMENTAL=0 \
+        RUSTFLAGS="-C symbol-mangling-version=v0" \
+        cross_build "$for" core --release) || { fail "$for: the build"; return; }
+    library=$out/$for/release/libcoap_ws_firmware.rlib
+    ok "$for: it builds"
+    entry=$(symbol firmware_turn)
+    accept=$(symbol firmware_accept)
+    linker=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld
+    # rustup's `core` is with the toolchain, one that was built from sources with the rest.
+    libraries=("$library" "$out/$for/release/deps/"*.rlib)
+    if ready "$for"; then libraries+=("$(ready_path "$for")/"lib{core,compiler_builtins}-*.rlib); fi
+    if ! "$linker" -flavor gnu --gc-sections -e "${entry#* }" -u "${accept#* }" \
+        -o "$out/firmware.elf" --start-group "${libraries[@]}" --end-group
+    then
+        fail "$for: it does not link"
+        return
+    fi
+    text=$(section .text "$out/firmware.elf")
+    rodata=$(section .rodata "$out/firmware.elf")
+    data=$(section .data "$out/firmware.elf")
+    bss=$(section .bss "$out/firmware.elf")
+    printf '\nflash, %s: .text %s, .rodata %s bytes\n' "$for" "$text" "$rodata"
+    printf 'RAM without connections: .data %s, .bss %s bytes\n' "$data" "$bss"
+    printf 'RAM, bytes of each value:\n'
+    symbol 'SIZE_[A-Z0-9_]*' | sed 's/ .*SIZE_/ /' | sort -k 2 |
+        while read -r size name; do printf '  %-24s %6s\n' "$name" "$size"; done
+    # What docs/device.md promises, with a little room for another compiler.
+    [ "$text" -gt 10000 ] || fail "$for: nothing is linked"
+    if [ $((text + rodata)) -le 81920 ]; then ok "$for: flash"; else fail "$for: above 80 KiB"; fi
+    if [ "$(symbol SIZE_NODE_SMALL | cut -d' ' -f1)" -le 3072 ]; then
+        ok "$for: a small connection"
+    else
+        fail "$for: a small connection is above 3 KiB"
+    fi
+    if [ "$(symbol SIZE_NODE_USUAL | cut -d' ' -f1)" -le 8192 ]; then
+        ok "$for: a usual connection"
+    else
+        fail "$for: a usual connection is above 8 KiB"
+    fi
+    is "$for: no global memory" 0 $((data + bss))
+}
+
+# client ARGUMENT...: the command-line tool; $base is the device.
+client() {
+    timeout 30 "$coap_ws" "$@" 2>"$out/client.err" </dev/null
+}
+
+commands() {
+    is get "hello from a device" "$(client get "$base/hello")"
+    is get.log.in_blocks 3200 "$(client get "$base/log" | wc -c)"
+    is get.slow yes "$(client get "$base/measure" | grep -qE '^[0-9.]+$' && echo yes)"
+    client put "$base/led" -d on >/dev/null
+    is put on "$(client get "$base/led")"
+    head -c 2048 /dev/urandom >"$out/configuration"
+    client put "$base/config" -d "@$out/configuration" >/dev/null
+    client get "$base/config" -o "$out/back" >/dev/null
+    if cmp -s "$out/configuration" "$out/back"; then ok put.in_blocks; else fail put.in_blocks; fi
+    client put "$base/config" -d "@$top/Cargo.lock" >/dev/null && fail put.too_large
+    if grep -q '4\.13' "$out/client.err"; then ok put.too_large; else fail put.too_large; fi
+    is observe 3 "$(client observe "$base/temperature" -n 3 | grep -cE '[0-9]+\.[0-9]')"
+    client delete "$base/config" >/dev/null
+    client get "$base/config" >/dev/null && fail delete
+    is delete 1 "$(grep -c '4\.04' "$out/client.err")"
+}
+
+# conform: every case is one that passes, or says why it cannot be asked here.
+conform() {
+    local status=0 line
+    timeout 400 "$coap_ws" conform "$base" --quick --put /config --large /log --slow /measure \
+        --name device --report "$out/conform.md" >"$out/conform.txt" 2>&1 </dev/null || status=$?
+    line=$(grep -E '^device: [0-9]+ passed' "$out/conform.txt" || true)
+    echo "$line"
+    is conform.exit_code 0 "$status"
+    grep -E -A 4 '^ *FAIL ' "$out/conform.txt" || true
+    if [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+    else
+        fail "conform: no results"
+    fi
+    if kill -0 "$host" && ! grep -q panicked "$out/host.err"; then ok survives; else fail survives; fi
+}
+
+mkdir -p "$out"
+step "the firmware"
+sizes
+if [ "${1-}" != sizes ]; then
+    step "the same code on this machine"
+    coap_ws=${COAP_WS:-$target/release/coap-ws}
+    if [ -z "${COAP_WS-}" ]; then cargo build --quiet --release -p coap-ws-cli </dev/null; fi
+    cargo build --quiet -p coap-ws-device </dev/null
+    "$target/debug/coap-ws-device" 127.0.0.1:0 >"$out/host.out" 2>"$out/host.err" </dev/null &
+    host=$!
+    for ((tenths = 0; tenths < 50; tenths++)); do
+        grep -sq listening "$out/host.out" && break
+        sleep 0.1
+    done
+    base=$(sed -n 's/^listening on //p' "$out/host.out")
+    commands
+    conform
+fi
+
+printf '\n%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
