@@ -52,9 +52,7 @@ impl WebSession {
         keepalive: f64,
         seed: f64,
     ) -> Result<WebSession, String> {
-        let mut settings = Settings::default();
-        settings.serves = serves;
-        settings.reconnects = reconnects;
+        let mut settings = Settings { serves, reconnects, ..Settings::default() };
         if request_timeout > 0.0 {
             settings.request_timeout = duration(request_timeout);
         }

@@ -48,6 +48,8 @@ pub(crate) struct Call {
     ask: Ask,
     /// Tells this body from another one that goes to the same resource (RFC 9175 §3).
     tag: u32,
+    /// Whether it went in blocks, so with the tag.
+    tagged: bool,
     upload: Option<Slices>,
     download: Download,
 }
@@ -75,7 +77,8 @@ pub(crate) enum Taken {
 
 impl Call {
     pub(crate) fn new(ask: Ask, tag: u32, limit: usize) -> Call {
-        Call { ask, tag, upload: None, download: Download::new(limit as u64) }
+        let download = Download::new(limit as u64);
+        Call { ask, tag, tagged: false, upload: None, download }
     }
 
     pub(crate) const fn observes(&self) -> bool {
@@ -151,6 +154,7 @@ impl Call {
     }
 
     fn cut_to(&mut self, largest: BlockSize) {
+        self.tagged = true;
         self.upload = Some(Slices::new(self.ask.body.len() as u64, largest));
     }
 
@@ -159,8 +163,7 @@ impl Call {
     fn block(&self, block: Block, payload: Bytes) -> Draft {
         let mut draft = Draft { payload, ..self.whole() };
         draft.options.set_uint(OptionNumber::BLOCK1, block.to_uint());
-        let tag = Bytes::copy_from_slice(&self.tag.to_be_bytes());
-        draft.options.set(OptionNumber::REQUEST_TAG, tag);
+        self.tag(&mut draft);
         if block.num() > 0 && block != Block::WIDEST {
             draft.options.remove(OptionNumber::IF_NONE_MATCH);
         } else {
@@ -174,10 +177,19 @@ impl Call {
     fn asking_for(&self, block: Option<Block>) -> Draft {
         let mut draft = Draft { payload: Bytes::new(), ..self.whole() };
         draft.options.remove(OptionNumber::IF_NONE_MATCH);
+        if self.tagged {
+            // Still the same operation (RFC 9175 §3.3).
+            self.tag(&mut draft);
+        }
         if let Some(block) = block {
             draft.options.set_uint(OptionNumber::BLOCK2, block.to_uint());
         }
         draft
+    }
+
+    fn tag(&self, draft: &mut Draft) {
+        let tag = Bytes::copy_from_slice(&self.tag.to_be_bytes());
+        draft.options.set(OptionNumber::REQUEST_TAG, tag);
     }
 }
 

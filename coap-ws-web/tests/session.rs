@@ -65,6 +65,16 @@ fn a_mebibyte_goes_and_comes_in_blocks() {
     assert!(world.response(get) == (Code::CONTENT, body));
 }
 
+// EXT-08, BLK-24
+#[test]
+fn a_large_body_and_its_large_answer_are_one_operation() {
+    let mut world = World::open(settings());
+    let body = bytes(1 << 20);
+    let post = world.ask(Code::POST, "/echo", &body);
+    world.run();
+    assert!(world.response(post) == (Code::CHANGED, body));
+}
+
 // CSM-16, BLK-11
 #[test]
 fn a_peer_with_small_messages_gets_small_blocks() {

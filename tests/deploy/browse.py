@@ -1,6 +1,6 @@
 """Opens a page in headless Chromium and prints what its #outcome says once it is done.
 
-usage: browse.py URL [SCREENSHOT.png]
+usage: browse.py URL [SCREENSHOT.png [WIDTH,HEIGHT]]
 
 Speaks the DevTools protocol over two pipes: no port, no package. Certificates are not checked:
 what is looked at here is the browser's `Origin`, and a browser has no option to trust one file.
@@ -22,13 +22,16 @@ TIMEOUT_S = 60
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-    "--hide-scrollbars", "--ignore-certificate-errors", "--window-size=720,420",
+    "--hide-scrollbars", "--ignore-certificate-errors",
     "--remote-debugging-pipe",
 ]
 
 
 class Chromium:
     """A browser of its own, with a fresh profile; ends with the `with` block."""
+
+    def __init__(self, size="720,420"):
+        self.size = size
 
     def __enter__(self):
         program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
@@ -46,7 +49,8 @@ class Chromium:
                 os.dup2(fd, number)
 
         self.process = subprocess.Popen(
-            [program, *FLAGS, f"--user-data-dir={self.profile}", "about:blank"],
+            [program, *FLAGS, f"--window-size={self.size}", f"--user-data-dir={self.profile}",
+             "about:blank"],
             preexec_fn=wire, close_fds=False, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
@@ -103,8 +107,8 @@ class Chromium:
         return self.call("Runtime.evaluate", expression=expression)["result"].get("value")
 
 
-def main(url, screenshot=None):
-    with Chromium() as browser:
+def main(url, screenshot=None, size="720,420"):
+    with Chromium(size) as browser:
         browser.open(url)
         while not browser.value("document.body && document.body.dataset.done"):
             if time.monotonic() > browser.deadline:
@@ -118,6 +122,6 @@ def main(url, screenshot=None):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3, 4):
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -19,7 +19,10 @@ fn main() -> ExitCode {
     let mut bindgen = Bindgen::new();
     bindgen.input_path(module).typescript(false).out_name("core");
     // Names of functions are a fifth of it, and nothing that a page needs.
-    bindgen.remove_name_section(true).remove_producers_section(true);
+    bindgen
+        .omit_default_module_path(false)
+        .remove_name_section(true)
+        .remove_producers_section(true);
     let written = bindgen.web(true).and_then(|bindgen| bindgen.generate(directory));
     match written {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,7 +7,9 @@ use crate::closing::browser_code;
 use crate::link::Phase;
 use coap_ws_core::block::Bert;
 use coap_ws_core::message::uri::Uri;
-use coap_ws_core::{CloseReason, Event, RequestError, RequestOptions, SendError, Transmit};
+use coap_ws_core::{
+    CloseReason, Connection, Event, RequestError, RequestOptions, SendError, Transmit,
+};
 
 /// What came of an attempt to send.
 enum Tried {
@@ -21,10 +23,10 @@ enum Tried {
 impl Session {
     pub(super) fn pump(&mut self) {
         loop {
-            while let Some(event) = self.connection.as_mut().and_then(|c| c.poll_event()) {
+            while let Some(event) = self.connection.as_mut().and_then(Connection::poll_event) {
                 self.take_event(event);
             }
-            let wants = self.connection.as_ref().is_some_and(|c| c.wants_input());
+            let wants = self.connection.as_ref().is_some_and(Connection::wants_input);
             let next = if wants { self.inbox.pop_front() } else { None };
             let Some(message) = next else { break };
             self.inbox_size = self.inbox_size.saturating_sub(message.len());
@@ -105,7 +107,7 @@ impl Session {
 
     /// Whether a connection that is over now would be followed by another one.
     fn comes_back(&self) -> bool {
-        let reason = self.connection.as_ref().and_then(|connection| connection.close_reason());
+        let reason = self.connection.as_ref().and_then(Connection::close_reason);
         self.settings.reconnects && !self.link.closing && reason.is_none_or(|r| worth_it(&r))
     }
 

@@ -30,6 +30,7 @@ pub(crate) struct Server {
     pub(crate) state: u32,
     assembly: RequestAssembly,
     body: Vec<u8>,
+    tag: Option<Vec<u8>>,
 }
 
 pub(crate) struct World {
@@ -204,6 +205,7 @@ impl Server {
             state: 0,
             assembly: RequestAssembly::new(1 << 20),
             body: Vec::new(),
+            tag: None,
         }
     }
 
@@ -275,8 +277,32 @@ impl Server {
         (self.connection.max_send() as u32, Bert::between(ours, &theirs))
     }
 
+    /// A part of what was posted, to who posted it.
+    fn rest_of_the_echo(&mut self, now: Instant, responder: Responder, message: &Message<'_>) {
+        if message.option(OptionNumber::REQUEST_TAG) != self.tag.as_deref() {
+            let error = Response::error(Code::REQUEST_ENTITY_INCOMPLETE, "another operation");
+            return self.connection.respond(now, responder, &error).unwrap();
+        }
+        let body = self.body_of("echo");
+        let (max_send, bert) = self.peer();
+        let room = Room::new(max_send, 40);
+        let serving = Serving { body_len: body.len() as u64, largest: BlockSize::Bert, room, bert };
+        let slice = serving.slice(Block::of(message, OptionNumber::BLOCK2)).unwrap();
+        let mut response = Response::changed()
+            .payload(slice.of(&body).unwrap())
+            .uint(OptionNumber::BLOCK2, slice.block().to_uint());
+        if let Some(block) = Block::of(message, OptionNumber::BLOCK1) {
+            let ack = acknowledge(block, More::No, BlockSize::Bert, bert).to_uint();
+            response = response.uint(OptionNumber::BLOCK1, ack);
+        }
+        self.connection.respond(now, responder, &response).unwrap();
+    }
+
     fn answer(&mut self, now: Instant, responder: Responder, message: &Message<'_>, path: &str) {
         let (max_send, bert) = self.peer();
+        if path == "echo" && self.store.contains_key("echo") {
+            return self.rest_of_the_echo(now, responder, message);
+        }
         if message.code() == Code::PUT || message.code() == Code::POST {
             let mut response = Response::changed();
             if let Some(block) = Block::of(message, OptionNumber::BLOCK1) {
@@ -302,6 +328,10 @@ impl Server {
                 self.body = message.payload().to_vec();
             }
             self.store.insert(path.to_owned(), std::mem::take(&mut self.body));
+            if path == "echo" {
+                self.tag = message.option(OptionNumber::REQUEST_TAG).map(<[u8]>::to_vec);
+                return self.rest_of_the_echo(now, responder, message);
+            }
             return self.connection.respond(now, responder, &response).unwrap();
         }
         if message.code() == Code::DELETE {
