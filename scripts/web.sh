@@ -21,6 +21,7 @@ deploy=$top/tests/deploy
 
 # What a page loads may have so many bytes, compressed.
 most_bytes=$((100 * 1024))
+typescript=typescript@5.9.3
 wasm=wasm32-unknown-unknown
 
 # need_wasm: the target's standard library, from rustup or, where the toolchain is Debian's, beside
@@ -79,6 +80,18 @@ packed() {
     is package.types "$(exported "$package/index.d.ts")" \
         "$(cd "$package" && node --input-type=module -e '
             console.log(Object.keys(await import("./index.js")).sort().join(" "));')"
+}
+
+# typed: a program that uses all of the types is right, and what is wrong in it is told.
+typed() {
+    local types=$logs/types report
+    mkdir -p "$types/coap-ws"
+    cp "$package"/* "$types/coap-ws"
+    cp "$crate/tests/types.mts" "$types"
+    (cd "$types" && npm install --silent --no-audit --no-fund --prefix . "$typescript") </dev/null
+    report=$(cd "$types" && node node_modules/typescript/bin/tsc --noEmit --strict \
+        --target es2022 --lib es2023,dom --module nodenext types.mts 2>&1) || true
+    is package.types_are_right '' "$(oneline <<<"$report" | sed 's/ *$//')"
 }
 
 # exported FILE.d.ts: the values that it declares.
@@ -174,10 +187,11 @@ esac
 rm -rf "$logs"
 mkdir -p "$certs"
 chmod 755 "$logs"
-if ! command -v node >/dev/null; then need_deb nodejs; fi
+if ! command -v npm >/dev/null; then need_deb nodejs npm; fi
 step "the package"
 pack
 [ "${1-check}" = check ] || exit 0
 packed
+typed
 check
 conclude

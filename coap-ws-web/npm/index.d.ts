@@ -149,8 +149,16 @@ export interface CoapClient extends EventTarget {
     type: K, listener: (event: ClientEventMap[K]) => void,
     options?: boolean | AddEventListenerOptions,
   ): void;
+  addEventListener(
+    type: string, listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
   removeEventListener<K extends keyof ClientEventMap>(
     type: K, listener: (event: ClientEventMap[K]) => void, options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    type: string, listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
   ): void;
 }
 export declare const CoapClient: { readonly prototype: CoapClient };
