@@ -7,8 +7,9 @@
 
 use coap_ws_core::message::{Code, Message, OptionNumber, Response};
 use coap_ws_core::{Instant, Side};
-use coap_ws_driver::engine::{Engine, EngineConfig, Event, SharedConfig};
+use coap_ws_driver::engine::{self, Engine, EngineConfig, SharedConfig};
 use coap_ws_driver::policy::{Bind, Policy};
+use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use std::collections::{BTreeSet, HashMap};
@@ -110,8 +111,8 @@ impl Peer {
         Ok(false)
     }
 
-    fn on(&mut self, now: Instant, event: Event, app: &mut App) {
-        let Event::Request { responder, message } = event else { return };
+    fn on(&mut self, now: Instant, event: engine::Event, app: &mut App) {
+        let engine::Event::Request { responder, message } = event else { return };
         let mut text = String::new();
         let response = app.answer(message.view(), &mut text);
         // Requests are only told while there is room for their answers; what may be too large for
@@ -224,7 +225,7 @@ impl Server {
             }
             let mut turns: BTreeSet<Token> = again.drain(..).collect();
             self.arrivals |= events.iter().any(|event| event.token() == LISTENER);
-            turns.extend(events.iter().map(|event| event.token()).filter(|one| *one != LISTENER));
+            turns.extend(events.iter().map(Event::token).filter(|one| *one != LISTENER));
             let time = now();
             turns.extend(self.due.iter().take_while(|(at, _)| *at <= time).map(|(_, one)| *one));
             turns.extend(self.accept(time)?);
