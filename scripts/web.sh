@@ -194,4 +194,4 @@ pack
 packed
 typed
 check
-conclude
+verdict

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What deploy.sh and tls.sh share: checks, running programs beside us, certificates.
+# What deploy.sh, tls.sh and web.sh share: checks, running programs beside us, certificates.
 # Sourced after lib.sh, with $logs set to where everything goes.
 
 # Process ids of what runs beside us, by name.
