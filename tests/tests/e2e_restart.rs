@@ -122,7 +122,7 @@ fn client(port: u16) -> Client {
 
 /// A number as text: each fifth is so long that it goes in blocks, both ways.
 fn text(id: u64) -> String {
-    let width = if id % 5 == 0 { 1000 } else { 1 };
+    let width = if id.is_multiple_of(5) { 1000 } else { 1 };
     format!("{id:0width$}")
 }
 
