@@ -40,13 +40,15 @@ ready() {
 # cross_build TARGET LIBRARIES CARGO-ARGUMENT...: cargo build. LIBRARIES are what is built from
 # sources where there is no ready target: `core` or `core,alloc`.
 cross_build() {
-    local for=$1 libraries=$2
+    local for=$1 libraries=$2 linker
     shift 2
     if ready "$for"; then
         cargo build --quiet --target "$for" "$@" </dev/null
         return
     fi
     debian_rust
-    RUSTC=$debian/rustc RUSTC_BOOTSTRAP=1 \
+    # For WebAssembly rustc looks for its own linker, which is the toolchain's that is here.
+    linker=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker RUSTC=$debian/rustc RUSTC_BOOTSTRAP=1 \
         cargo build --quiet --target "$for" "-Zbuild-std=$libraries" "$@" </dev/null
 }

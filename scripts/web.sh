@@ -11,6 +11,7 @@
 # One line for each check, `ok NAME` or `FAIL NAME why`, and `N passed, N failed` at the end. The
 # program under test is target/release/coap-ws, which is built when COAP_WS does not name another.
 . "$(dirname "$0")/lib.sh"
+. scripts/cross_lib.sh
 
 logs=$target/web-check
 certs=$logs/certs
@@ -24,18 +25,9 @@ most_bytes=$((100 * 1024))
 typescript=typescript@5.9.3
 wasm=wasm32-unknown-unknown
 
-# need_wasm: the target's standard library, from rustup or, where the toolchain is Debian's, beside
-# it.
-need_wasm() {
-    [ -d "$(rustc --print sysroot)/lib/rustlib/$wasm" ] && return
-    command -v rustup >/dev/null || die "no standard library for $wasm, and no rustup"
-    rustup target add $wasm
-}
-
 pack() {
     local file
-    need_wasm
-    cargo build --quiet -p coap-ws-web --lib --target $wasm --profile web
+    cross_build $wasm std,panic_abort -p coap-ws-web --lib --profile web
     # It runs here, so it is quick to build rather than quick.
     cargo build --quiet --locked --manifest-path "$crate/bindgen/Cargo.toml" \
         --target-dir "$target/bindgen"
