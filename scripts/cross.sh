@@ -8,7 +8,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/cross_lib.sh"
 
-passed=0 failed=0
 export CARGO_TARGET_DIR=$target/cross CARGO_INCREMENTAL=0
 
 # check NAME TARGET LIBRARIES CARGO-ARGUMENT...
@@ -16,11 +15,9 @@ check() {
     local name=$1
     shift
     if cross_build "$@"; then
-        passed=$((passed + 1))
-        printf 'ok %s (%s s)\n' "$name" "$SECONDS"
+        ok "$name"
     else
-        failed=$((failed + 1))
-        printf 'FAIL %s\n' "$name"
+        fail "$name" "it does not build"
     fi
 }
 
@@ -40,6 +37,4 @@ check "thumbv6m-none-eabi, device" thumbv6m-none-eabi core,alloc -p coap-ws-devi
     --no-default-features
 check "thumbv6m-none-eabi, handlers" thumbv6m-none-eabi core,alloc -p coap-ws-handler \
     --no-default-features
-
-printf '\n%s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" = 0 ]
+verdict

@@ -11,29 +11,12 @@
 
 out=$target/device
 for=thumbv7em-none-eabihf
-passed=0 failed=0
-host=
-
-finish() {
-    if [ -n "$host" ]; then
-        kill "$host" 2>/dev/null || true
-        wait "$host" 2>/dev/null || true
-    fi
-}
-trap finish EXIT
-
-ok() {
-    passed=$((passed + 1))
-    printf 'ok %s\n' "$*"
-}
-fail() {
-    failed=$((failed + 1))
-    printf 'FAIL %s\n' "$*"
-}
+logs=$out
+. scripts/peers.sh
 
 # is NAME WANTED GOT
 is() {
-    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1: '$3' instead of '$2'"; fi
+    if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "'$3' instead of '$2'"; fi
 }
 
 # symbol PATTERN: "SIZE NAME" of the functions and objects in the firmware whose name ends so.
@@ -57,9 +40,9 @@ sizes() {
     # Names of symbols that end in the function's own, with every compiler.
     (cd device/firmware && CARGO_TARGET_DIR=$out CARGO_INCREMENTAL=0 \
         RUSTFLAGS="-C symbol-mangling-version=v0" \
-        cross_build "$for" core --release) || { fail "$for: the build"; return; }
+        cross_build "$for" core --release) || { fail "$for.builds"; return; }
     library=$out/$for/release/libcoap_ws_firmware.rlib
-    ok "$for: it builds"
+    ok "$for.builds"
     entry=$(symbol firmware_turn)
     accept=$(symbol firmware_accept)
     linker=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld
@@ -69,7 +52,7 @@ sizes() {
     if ! "$linker" -flavor gnu --gc-sections -e "${entry#* }" -u "${accept#* }" \
         -o "$out/firmware.elf" --start-group "${libraries[@]}" --end-group
     then
-        fail "$for: it does not link"
+        fail "$for.links"
         return
     fi
     text=$(section .text "$out/firmware.elf")
@@ -82,19 +65,19 @@ sizes() {
     symbol 'SIZE_[A-Z0-9_]*' | sed 's/ .*SIZE_/ /' | sort -k 2 |
         while read -r size name; do printf '  %-24s %6s\n' "$name" "$size"; done
     # What docs/device.md promises, with a little room for another compiler.
-    [ "$text" -gt 10000 ] || fail "$for: nothing is linked"
-    if [ $((text + rodata)) -le 81920 ]; then ok "$for: flash"; else fail "$for: above 80 KiB"; fi
+    if [ "$text" -gt 10000 ]; then ok "$for.links"; else fail "$for.links" "nothing is in it"; fi
+    if [ $((text + rodata)) -le 81920 ]; then ok "$for.flash"; else fail "$for.flash" "above 80 KiB"; fi
     if [ "$(symbol SIZE_NODE_SMALL | cut -d' ' -f1)" -le 3072 ]; then
-        ok "$for: a small connection"
+        ok "$for.small"
     else
-        fail "$for: a small connection is above 3 KiB"
+        fail "$for.small" "above 3 KiB"
     fi
     if [ "$(symbol SIZE_NODE_USUAL | cut -d' ' -f1)" -le 8192 ]; then
-        ok "$for: a usual connection"
+        ok "$for.usual"
     else
-        fail "$for: a usual connection is above 8 KiB"
+        fail "$for.usual" "above 8 KiB"
     fi
-    is "$for: no global memory" 0 $((data + bss))
+    is "$for.no_globals" 0 $((data + bss))
 }
 
 # client ARGUMENT...: the command-line tool; $base is the device.
@@ -133,9 +116,9 @@ conform() {
         passed=$((passed + BASH_REMATCH[1]))
         failed=$((failed + BASH_REMATCH[2]))
     else
-        fail "conform: no results"
+        fail conform "no results"
     fi
-    if kill -0 "$host" && ! grep -q panicked "$out/host.err"; then ok survives; else fail survives; fi
+    if kill -0 "${children[@]}" && ! grep -q panicked "$out/host.err"; then ok survives; else fail survives; fi
 }
 
 mkdir -p "$out"
@@ -146,16 +129,10 @@ if [ "${1-}" != sizes ]; then
     coap_ws=${COAP_WS:-$target/release/coap-ws}
     if [ -z "${COAP_WS-}" ]; then cargo build --quiet --release -p coap-ws-cli </dev/null; fi
     cargo build --quiet -p coap-ws-device </dev/null
-    "$target/debug/coap-ws-device" 127.0.0.1:0 >"$out/host.out" 2>"$out/host.err" </dev/null &
-    host=$!
-    for ((tenths = 0; tenths < 50; tenths++)); do
-        grep -sq listening "$out/host.out" && break
-        sleep 0.1
-    done
-    base=$(sed -n 's/^listening on //p' "$out/host.out")
-    commands
-    conform
+    if start host "listening on " "$target/debug/coap-ws-device" 127.0.0.1:0; then
+        base=$(sed -n 's/^listening on //p' "$out/host.out")
+        commands
+        conform
+    fi
 fi
-
-printf '\n%s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" = 0 ]
+verdict
