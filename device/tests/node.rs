@@ -202,8 +202,9 @@ fn a_configuration_is_put_together_from_blocks() {
     }
     let answer = put(&mut bench, &body[..BODY - 512], 4, More::No, b"a");
     assert_eq!(answer.view().code(), Code::CREATED);
-    // The last block of another operation follows nothing.
-    let answer = put(&mut bench, &body[..10], 4, More::No, b"b");
+    // The next block of another operation follows nothing, though the offset would fit (BLK-14).
+    let _ = put(&mut bench, &body[..128], 0, More::Yes, b"b");
+    let answer = put(&mut bench, &body[..10], 1, More::No, b"other");
     assert_eq!(answer.view().code(), Code::REQUEST_ENTITY_INCOMPLETE);
     for num in 0..4 {
         let _ = put(&mut bench, &body[..128], num, More::Yes, b"c");
