@@ -82,25 +82,26 @@ sizes() {
 
 # client ARGUMENT...: the command-line tool; $base is the device.
 client() {
-    timeout 30 "$coap_ws" "$@" 2>"$out/client.err" </dev/null
+    # What became of it the checks tell, not the exit code.
+    timeout 30 "$coap_ws" "$@" 2>"$out/client.err" </dev/null || true
 }
 
 commands() {
     is get "hello from a device" "$(client get "$base/hello")"
     is get.log.in_blocks 3200 "$(client get "$base/log" | wc -c)"
-    is get.slow yes "$(client get "$base/measure" | grep -qE '^[0-9.]+$' && echo yes)"
+    is get.slow yes "$(client get "$base/measure" | grep -qE '^[0-9.]+$' && echo yes || true)"
     client put "$base/led" -d on >/dev/null
     is put on "$(client get "$base/led")"
     head -c 2048 /dev/urandom >"$out/configuration"
     client put "$base/config" -d "@$out/configuration" >/dev/null
     client get "$base/config" -o "$out/back" >/dev/null
     if cmp -s "$out/configuration" "$out/back"; then ok put.in_blocks; else fail put.in_blocks; fi
-    client put "$base/config" -d "@$top/Cargo.lock" >/dev/null && fail put.too_large
+    client put "$base/config" -d "@$top/Cargo.lock" >/dev/null
     if grep -q '4\.13' "$out/client.err"; then ok put.too_large; else fail put.too_large; fi
-    is observe 3 "$(client observe "$base/temperature" -n 3 | grep -cE '[0-9]+\.[0-9]')"
+    is observe 3 "$(client observe "$base/temperature" -n 3 | grep -cE '[0-9]+\.[0-9]' || true)"
     client delete "$base/config" >/dev/null
-    client get "$base/config" >/dev/null && fail delete
-    is delete 1 "$(grep -c '4\.04' "$out/client.err")"
+    client get "$base/config" >/dev/null
+    if grep -q '4\.04' "$out/client.err"; then ok delete; else fail delete; fi
 }
 
 # conform: every case is one that passes, or says why it cannot be asked here.
