@@ -37,6 +37,8 @@ section() {
 sizes() {
     local entry accept linker libraries text rodata data bss name size
     command -v readelf >/dev/null || need_deb binutils
+    # What another compiler has left would be linked too.
+    rm -rf "${out:?}/$for"
     # Names of symbols that end in the function's own, with every compiler.
     (cd device/firmware && CARGO_TARGET_DIR=$out CARGO_INCREMENTAL=0 \
         RUSTFLAGS="-C symbol-mangling-version=v0" \
