@@ -130,6 +130,9 @@ mod on_or_off {
 
     pub(crate) type Spanned<F> = F;
 
+    /// What ends nothing.
+    pub(crate) struct Entered;
+
     pub(crate) struct ConnectionSpan;
 
     impl ConnectionSpan {
@@ -137,7 +140,9 @@ mod on_or_off {
             ConnectionSpan
         }
 
-        pub(crate) fn enter(&self) {}
+        pub(crate) const fn enter(&self) -> Entered {
+            Entered
+        }
 
         pub(crate) fn share(&self) -> ConnectionSpan {
             ConnectionSpan
