@@ -231,8 +231,9 @@ mod heap {
                 return Err(Full);
             }
             let target = self.len().saturating_mul(2).max(64).max(size).min(limit);
-            // A step that would almost reach the limit goes all the way: one copy less.
-            let near = limit.saturating_sub(limit / 4);
+            // A step that would come near the limit goes all the way: one copy less, and the place
+            // that is moved from is small beside the new one.
+            let near = limit / 3;
             let target = if target >= near { limit } else { target };
             let more = target.saturating_sub(self.len());
             self.try_reserve_exact(more).map_err(|_| Full)?;
