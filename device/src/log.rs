@@ -3,8 +3,11 @@
 /// 200 lines of 16 bytes.
 pub(crate) static LOG: [u8; 3200] = lines();
 
-// Of what the compiler evaluates, a wrong index is an error of the build.
-#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "the compiler evaluates it: a wrong index is an error of the build"
+)]
 const fn lines() -> [u8; 3200] {
     let line = b"000 all is well\n";
     let mut bytes = [0; 3200];

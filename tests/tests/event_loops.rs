@@ -1,13 +1,13 @@
 //! The examples without async, run as they are: an edge-triggered loop, a blocking client, a loop
 //! around `poll(2)`. Their sources are in `coap-ws-driver/examples`.
 
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, reason = "it is a program, of which `main` is not called")]
 #[path = "../../coap-ws-driver/examples/blocking_client.rs"]
 mod blocking_client;
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, reason = "it is a program, of which `main` is not called")]
 #[path = "../../coap-ws-driver/examples/mio_server.rs"]
 mod mio_server;
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, reason = "it is a program, of which `main` is not called")]
 #[path = "../../coap-ws-driver/examples/poll_loop.rs"]
 mod poll_loop;
 

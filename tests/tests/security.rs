@@ -104,7 +104,7 @@ fn no_masking_key_comes_twice() {
 /// to the smallest request without a challenge.
 // SEC-11, EXT-10
 #[tokio::test(start_paused = true)]
-async fn no_challenge_stands_before_a_large_answer_and_no_tag_before_a_large_request() {
+async fn no_challenge_stands_before_a_large_answer_and_no_tag_on_a_request_of_one_message() {
     let app = Router::new().get("/large", async || vec![7; 60_000]).put(
         "/large",
         async |request: coap_ws_driver::Request| {
