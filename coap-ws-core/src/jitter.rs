@@ -1,4 +1,5 @@
-//! Random delays from a seed: many clients that lost one server must not come back together.
+//! Waiting before another attempt: twice as long after each failure, and at random from a seed,
+//! for many clients that lost one server must not come back together.
 
 use core::time::Duration;
 
@@ -38,6 +39,38 @@ impl Jitter {
     }
 }
 
+/// How long to wait at most after failures in a row (RFC 6455 §7.2.3).
+///
+/// ```
+/// use coap_ws_core::Backoff;
+/// use core::time::Duration;
+/// let seconds = Duration::from_secs;
+/// let mut backoff = Backoff::default();
+/// let waits = [(); 5].map(|()| backoff.failed(seconds(1), seconds(5)));
+/// assert_eq!(waits, [1, 2, 4, 5, 5].map(seconds));
+/// backoff.reset();
+/// assert_eq!(backoff.failed(seconds(1), seconds(5)), seconds(1));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    /// One more failure; the most that is to be waited for: `first`, then twice as long each
+    /// time, never more than `most`.
+    pub fn failed(&mut self, first: Duration, most: Duration) -> Duration {
+        let doubled = 2_u32.saturating_pow(self.failures);
+        self.failures = self.failures.saturating_add(1);
+        first.saturating_mul(doubled).min(most)
+    }
+
+    /// It has gone well: the next failure is the first.
+    pub const fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +88,18 @@ mod tests {
         assert!(tenths[..10].iter().all(|count| (800..1200).contains(count)), "{tenths:?}");
         assert_eq!(jitter.up_to(Duration::ZERO), Duration::ZERO);
         assert!(jitter.up_to(Duration::MAX) > Duration::from_secs(1));
+    }
+
+    #[test]
+    fn failures_without_end_are_no_overflow() {
+        let mut backoff = Backoff { failures: u32::MAX - 1 };
+        for _ in 0..3 {
+            assert_eq!(
+                backoff.failed(Duration::from_secs(1), Duration::MAX).as_secs(),
+                u32::MAX.into()
+            );
+        }
+        assert_eq!(backoff.failed(Duration::MAX, Duration::MAX), Duration::MAX);
     }
 
     #[test]

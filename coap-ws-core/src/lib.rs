@@ -72,7 +72,7 @@ pub use error::{
 pub use event::{Closing, Event, Incoming, NotNow, PingError, Transmit};
 pub use exchange::{ExchangeId, Token};
 #[cfg(feature = "alloc")]
-pub use jitter::Jitter;
+pub use jitter::{Backoff, Jitter};
 pub use observe::ObserverId;
 pub use phase::{Drain, Phase};
 pub use ping::PingId;

@@ -74,10 +74,7 @@ impl Return {
     /// The way back of a request; `None` where there is no memory for its token.
     pub(crate) fn of(message: &Message<'_>) -> Option<Return> {
         let token = PeerToken::new(message.token())?;
-        // Other methods than these cannot be observed (OBS-01).
-        let method = matches!(message.code(), Code::GET | Code::FETCH);
-        let register = method && message.observe() == Some(0);
-        Some(Return { token, no_response: no_response(message), register })
+        Some(Return { token, no_response: no_response(message), register: message.registers() })
     }
 
     /// Whether the request disclaims responses of this class (NR-02, NR-03).

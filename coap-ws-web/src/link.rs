@@ -1,7 +1,7 @@
 //! Whether there is a connection, and when the next one is tried.
 
 use crate::settings::Settings;
-use coap_ws_core::{Instant, Jitter};
+use coap_ws_core::{Backoff, Instant, Jitter};
 use std::time::Duration;
 
 /// Where a session is.
@@ -25,7 +25,7 @@ pub(crate) struct Link {
     /// Whether the page wants the end.
     pub(crate) closing: bool,
     /// Losses in a row.
-    losses: u32,
+    losses: Backoff,
     hold_off: Duration,
     jitter: Jitter,
 }
@@ -36,7 +36,7 @@ impl Link {
             phase: Phase::Dialling(until),
             was_open: false,
             closing: false,
-            losses: 0,
+            losses: Backoff::default(),
             hold_off: Duration::ZERO,
             jitter: Jitter::new(seed),
         }
@@ -70,11 +70,9 @@ impl Link {
         if let Phase::Open(since) = self.phase
             && now.saturating_since(since) >= settings.backoff_most
         {
-            self.losses = 0;
+            self.losses.reset();
         }
-        let factor = 1_u32.checked_shl(self.losses).unwrap_or(u32::MAX);
-        let most = settings.backoff_first.saturating_mul(factor).min(settings.backoff_most);
-        self.losses = self.losses.saturating_add(1);
+        let most = self.losses.failed(settings.backoff_first, settings.backoff_most);
         let wait = self.jitter.up_to(most).max(self.hold_off);
         self.phase = Phase::Waiting(now.saturating_add(wait));
         Some(wait)

@@ -47,7 +47,7 @@ mod slices;
 
 pub use fault::{BlockError, Refusal};
 pub use fit::{Bert, Fit, Room};
-pub use operation::{operation_key, operation_options, same_operation};
+pub use operation::{operation_key, operation_options, representation_key, same_operation};
 pub use option::{Block, BlockSize, More};
 pub use request::{Piece, RequestAssembly, acknowledge};
 pub use response::{Agreement, MAX_RESTARTS, Part, Received, ResponseAssembly};

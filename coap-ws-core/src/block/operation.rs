@@ -45,9 +45,24 @@ pub fn operation_options<'m>(
 /// # assert_eq!(key, [3, 0, 11, 0, 0, 0, 1, b'x']);
 /// # Ok::<(), coap_ws_core::message::FormatError>(())
 /// ```
-pub fn operation_key(message: &Message<'_>, mut put: impl FnMut(&[u8])) {
+pub fn operation_key(message: &Message<'_>, put: impl FnMut(&[u8])) {
+    write_key(message, |_| true, put);
+}
+
+/// As [`operation_key`], but whether a request observes is of no account: the rest of a
+/// notification is asked for by requests that do not (RFC 7959 §2.6; BLK-19). For what a server
+/// keeps of a representation.
+pub fn representation_key(message: &Message<'_>, put: impl FnMut(&[u8])) {
+    write_key(message, |number| number != OptionNumber::OBSERVE, put);
+}
+
+fn write_key(
+    message: &Message<'_>,
+    wanted: impl Fn(OptionNumber) -> bool,
+    mut put: impl FnMut(&[u8]),
+) {
     put(&[message.code().to_byte()]);
-    for option in operation_options(message) {
+    for option in operation_options(message).filter(|option| wanted(option.number)) {
         put(&option.number.get().to_be_bytes());
         // No option has so many bytes that this would not be exact.
         put(&u32::try_from(option.value.len()).unwrap_or(u32::MAX).to_be_bytes());

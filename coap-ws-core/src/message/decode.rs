@@ -227,6 +227,12 @@ impl<'m> Message<'m> {
         self.uint(OptionNumber::OBSERVE)
     }
 
+    /// Whether a request registers an observer: GET or FETCH with Observe 0 (RFC 7641 §2,
+    /// RFC 8132 §2.4; OBS-01).
+    pub fn registers(&self) -> bool {
+        matches!(self.code(), Code::GET | Code::FETCH) && self.observe() == Some(0)
+    }
+
     /// Whether a response says that its operation is not done: 2.31, or a success with a block
     /// of its body behind which others follow (RFC 7959 §2.2, §2.9.1).
     pub fn is_to_be_continued(&self) -> bool {

@@ -1,7 +1,7 @@
 //! One host: whether there is a connection to it, and when the next one may be made.
 
 use super::{ConnectionId, DialId, HeldOff, PoolConfig, Route};
-use crate::jitter::Jitter;
+use crate::jitter::{Backoff, Jitter};
 use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use core::time::Duration;
 pub(super) struct Host {
     pub(super) state: State,
     /// In a row, without a connection that lasted between.
-    failures: u32,
+    backoff: Backoff,
     not_before: Instant,
     why: HeldOff,
     /// Where a Release has sent us; the next to try first.
@@ -81,9 +81,7 @@ impl Host {
             return;
         }
         self.state = State::Free;
-        let doubled = 2_u32.saturating_pow(self.failures);
-        self.failures = self.failures.saturating_add(1);
-        let most = config.backoff_first.saturating_mul(doubled).min(config.backoff_most);
+        let most = self.backoff.failed(config.backoff_first, config.backoff_most);
         self.hold(now, jitter.up_to(most), HeldOff::BackOff);
     }
 
@@ -97,7 +95,7 @@ impl Host {
         jitter: &mut Jitter,
     ) {
         self.state = State::Free;
-        self.failures = 0;
+        self.backoff.reset();
         self.alternatives = alternatives;
         // All its clients were told the same number.
         let wait = hold_off.min(config.max_hold_off);
@@ -107,7 +105,7 @@ impl Host {
 
     /// A connection has lasted: what failed before it is over.
     pub(super) fn lasted(&mut self) {
-        self.failures = 0;
+        self.backoff.reset();
     }
 
     fn hold(&mut self, now: Instant, wait: Duration, why: HeldOff) {

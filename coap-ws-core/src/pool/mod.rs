@@ -126,6 +126,8 @@ pub struct Pool {
     jitter: Jitter,
     hosts: BTreeMap<PoolKey, Host>,
     connections: BTreeMap<ConnectionId, Entry>,
+    /// How many of them others have made.
+    accepted: usize,
     /// The next id of either kind.
     next: u64,
     now: Instant,
@@ -167,6 +169,7 @@ impl Pool {
             jitter: Jitter::new(seed),
             hosts: BTreeMap::new(),
             connections: BTreeMap::new(),
+            accepted: 0,
             next: 0,
             now: Instant::ZERO,
             stats: PoolStats::default(),
@@ -188,11 +191,14 @@ impl Pool {
     /// to connect (WS-17).
     pub fn route(&mut self, now: Instant, key: &PoolKey) -> Route {
         let now = self.at(now);
-        let dials = self.hosts.get(key).is_none_or(|host| host.may_dial(now));
-        if dials && let Err(full) = self.make_room(key) {
+        let dial = DialId(self.next);
+        // The usual case: the host is known, and nothing is to be made.
+        if let Some(host) = self.hosts.get_mut(key).filter(|host| !host.may_dial(now)) {
+            return host.route(now, dial, &self.config);
+        }
+        if let Err(full) = self.make_room(key) {
             return Route::Full(full);
         }
-        let dial = DialId(self.next);
         let host = self.hosts.entry(key.clone()).or_default();
         let route = host.route(now, dial, &self.config);
         if matches!(route, Route::Dial { .. }) {
@@ -253,10 +259,10 @@ impl Pool {
     /// [`Full::Accepted`].
     pub fn accepted(&mut self, now: Instant) -> Result<ConnectionId, Full> {
         let now = self.at(now);
-        let accepted = self.connections.values().filter(|entry| entry.key.is_none());
-        if accepted.count() >= self.config.max_accepted {
+        if self.accepted >= self.config.max_accepted {
             return Err(Full::Accepted);
         }
+        self.accepted = self.accepted.saturating_add(1);
         let id = ConnectionId(self.next);
         self.next = self.next.wrapping_add(1);
         self.connections.insert(id, Entry::new(now, None, false));
@@ -323,7 +329,10 @@ impl Pool {
         if lost {
             self.stats.lost = self.stats.lost.saturating_add(1);
         }
-        let Some(key) = entry.key else { return };
+        let Some(key) = entry.key else {
+            self.accepted = self.accepted.saturating_sub(1);
+            return;
+        };
         let Some(host) = self.hosts.get_mut(&key).filter(|host| host.is(id)) else { return };
         // What lasts longer than the longest wait has not failed at once.
         if now.saturating_since(entry.opened) >= self.config.backoff_most {

@@ -1,6 +1,6 @@
 //! What has to be known of a request until it is answered.
 
-use coap_ws_core::block::{Block, operation_options};
+use coap_ws_core::block::{Block, representation_key};
 use coap_ws_core::message::{Message, OptionNumber, OwnedMessage};
 
 /// The bytes that tell operations apart.
@@ -106,17 +106,9 @@ const fn token_cost(len: usize) -> usize {
     len.saturating_add(extension)
 }
 
-/// As [`coap_ws_core::block::operation_key`], but whether a request observes is of no account:
-/// the rest of a notification is asked for by requests that do not (BLK-19).
+/// What tells the request's operation and its answer from others.
 pub(super) fn key(message: &Message<'_>) -> Key {
-    let mut key = vec![message.code().to_byte()];
-    for option in operation_options(message) {
-        if option.number != OptionNumber::OBSERVE {
-            key.extend(option.number.get().to_be_bytes());
-            // No option has so many bytes that this would not be exact.
-            key.extend(u32::try_from(option.value.len()).unwrap_or(u32::MAX).to_be_bytes());
-            key.extend(option.value);
-        }
-    }
+    let mut key = Vec::new();
+    representation_key(message, |bytes| key.extend_from_slice(bytes));
     key.into()
 }

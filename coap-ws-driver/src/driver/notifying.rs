@@ -8,7 +8,7 @@ use crate::response::Response;
 use crate::spans::serving;
 use crate::transport::{Timer, Transport};
 use crate::watches::{Asked, Watches};
-use coap_ws_core::message::{Code, Message, OwnedMessage};
+use coap_ws_core::message::{Code, OwnedMessage};
 use coap_ws_core::{NotifyError, ObserverId, Refused, RefusedWhy, RequestId, Responder};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
@@ -17,7 +17,7 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
     /// A request is about to be handled: whether it wants to be told of changes of something
     /// that tells them.
     pub(super) fn before_handler(&mut self, responder: &Responder, request: &Request) {
-        if !registers(&request.view()) {
+        if !request.view().registers() {
             return;
         }
         // Where it panics, so will the handler, and that has an answer.
@@ -159,9 +159,4 @@ impl<T: Transport, C: Timer, H: Handler> Driver<T, C, H> {
         }
         true
     }
-}
-
-/// Whether a request registers an observer (RFC 7641 §2, RFC 8132 §2.4).
-fn registers(message: &Message<'_>) -> bool {
-    matches!(message.code(), Code::GET | Code::FETCH) && message.observe() == Some(0)
 }

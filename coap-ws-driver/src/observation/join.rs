@@ -7,7 +7,7 @@ use crate::mailbox::{CancelOnDrop, TimeLimit};
 use crate::outgoing::{Outgoing, Via};
 use crate::remote::Remote;
 use crate::response::Response;
-use coap_ws_core::Sent;
+use coap_ws_core::{Backoff, Jitter, Sent};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -82,7 +82,7 @@ pub(super) struct Again {
     timeout: Option<Duration>,
     wanted: bool,
     /// Losses and failures since the last notification.
-    failures: u32,
+    failures: Backoff,
     joining: Option<Joining>,
 }
 
@@ -93,7 +93,8 @@ impl Again {
         timeout: Option<Duration>,
         wanted: bool,
     ) -> Again {
-        Again { target, message, timeout, wanted, failures: 0, joining: None }
+        let failures = Backoff::default();
+        Again { target, message, timeout, wanted, failures, joining: None }
     }
 
     /// The attempt that is under way.
@@ -107,7 +108,7 @@ impl Again {
 
     /// A notification has come: the connection is good.
     pub(super) fn reset(&mut self) {
-        self.failures = 0;
+        self.failures.reset();
     }
 
     /// The observation or an attempt to register it anew has failed: where another connection
@@ -117,50 +118,20 @@ impl Again {
         if !self.wanted || !error.is_loss() {
             return;
         }
-        let mut wait = jittered(backoff(self.failures), random());
+        let usual = self.failures.failed(FIRST_WAIT, LONGEST_WAIT);
+        // Half of it to one and a half of it: who lost the same server comes back one by one. The
+        // pool waits for its own reasons; this is also for a server that takes everybody and
+        // closes in good order, which is no failure to the pool.
+        let mut jitter = Jitter::new(getrandom::u64().unwrap_or_default());
+        let mut wait = usual / 2 + jitter.up_to(usual);
         if let ErrorKind::HeldOff { left, .. } = error.kind() {
             wait = wait.max(*left);
         }
-        self.failures = self.failures.saturating_add(1);
         let (target, message) = (Arc::clone(&self.target), self.message.clone());
         let timeout = self.timeout;
         self.joining = Some(Box::pin(async move {
             target.sleep(wait).await;
             join(&Via::Client(target), &message, timeout).await
         }));
-    }
-}
-
-/// Twice as long after each failure.
-fn backoff(failures: u32) -> Duration {
-    FIRST_WAIT.saturating_mul(1_u32.checked_shl(failures).unwrap_or(u32::MAX)).min(LONGEST_WAIT)
-}
-
-/// Half of it to one and a half of it: who lost the same server comes back one by one.
-fn jittered(wait: Duration, random: u16) -> Duration {
-    wait / 2 + wait * u32::from(random) / u32::from(u16::MAX)
-}
-
-fn random() -> u16 {
-    let mut bytes = [0; 2];
-    // Without randomness there is no jitter, which hurts nobody.
-    let _ = getrandom::fill(&mut bytes);
-    u16::from_ne_bytes(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{LONGEST_WAIT, backoff, jittered};
-    use std::time::Duration;
-
-    #[test]
-    fn waits_double_up_to_a_minute_with_jitter() {
-        let seconds = |failures| backoff(failures).as_secs();
-        let waits: Vec<u64> = (0..8).map(seconds).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        assert_eq!([seconds(31), seconds(32), seconds(u32::MAX)], [60; 3]);
-        assert_eq!(jittered(Duration::from_secs(4), 0), Duration::from_secs(2));
-        assert_eq!(jittered(Duration::from_secs(4), u16::MAX), Duration::from_secs(6));
-        assert_eq!(jittered(LONGEST_WAIT, u16::MAX), Duration::from_secs(90));
     }
 }
