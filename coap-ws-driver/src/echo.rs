@@ -11,6 +11,7 @@ use coap_ws_core::Instant;
 use coap_ws_core::message::{Code, OptionNumber};
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,10 @@ impl Remote {
     /// Adds the Echo that this connection's peer has given last, to the next request only
     /// (EXT-02). Another connection's peer never sees it, be it the same server (EXT-03).
     pub(crate) fn add_echo(&self, message: &mut Outgoing) {
-        if let Some(echo) = self.shared().said().echo.take() {
+        // No lock where there is nothing behind it.
+        if self.shared().has_echo.swap(false, Ordering::Relaxed)
+            && let Some(echo) = self.shared().said().echo.take()
+        {
             message.options.set(OptionNumber::ECHO, *echo);
         }
     }
@@ -33,6 +37,7 @@ impl Remote {
             return Some(again);
         }
         self.shared().said().echo = Some(Box::new(echo));
+        self.shared().has_echo.store(true, Ordering::Relaxed);
         None
     }
 }

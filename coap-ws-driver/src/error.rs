@@ -275,7 +275,7 @@ pub enum ConnectError {
     /// The scheme needs TLS and there is none.
     TlsMissing,
     /// The TLS handshake failed, or its settings cannot be used. With the feature `tls` a
-    /// [`TlsFailure`](crate::tls::TlsFailure) or a [`TlsError`](crate::tls::TlsError).
+    /// `tls::TlsFailure` or a `tls::TlsError`.
     Tls(Box<dyn std::error::Error + Send + Sync>),
     /// The stream failed within the opening handshake.
     Stream(std::io::Error),

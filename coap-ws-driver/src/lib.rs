@@ -61,7 +61,7 @@ pub use client::{Client, ClientBuilder};
 pub use coap_ws_core::{self as core, Instant};
 pub use driver::{Driver, READ_CHUNK};
 pub use echo::Freshness;
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, NotTaken};
 pub use error::{Closed, ConnectError, Error, ErrorKind, PingFailure};
 pub use handler::{Handler, NoHandler};
 pub use notifier::Notifier;

@@ -91,6 +91,8 @@ pub(crate) struct Mailbox {
     state: Mutex<State>,
     /// Whether something waits in the inbox.
     posted: AtomicBool,
+    /// Whether the connection is over: seen without the lock, by who holds another one.
+    over: AtomicBool,
     /// Whether something that may be observed here has changed.
     stirred: AtomicBool,
     waker: AtomicWaker,
@@ -98,6 +100,8 @@ pub(crate) struct Mailbox {
     permits: Arc<Permits>,
     /// One for each Ping that may be unanswered.
     ping_permits: Arc<Permits>,
+    /// One for each body of ours that goes in blocks; made with the first.
+    uploads: OnceLock<Arc<Permits>>,
 }
 
 #[derive(Default)]
@@ -114,11 +118,13 @@ impl Mailbox {
         Mailbox {
             state: Mutex::default(),
             posted: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             stirred: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             tickets: AtomicU64::new(1),
             permits: Permits::new(permits),
             ping_permits: Permits::new(PINGS),
+            uploads: OnceLock::new(),
         }
     }
 
@@ -162,27 +168,50 @@ impl Mailbox {
         (part, feed): (Part, Option<Arc<Feed>>),
     ) -> Result<Answer, Error> {
         let refused = |closed| Error::unsent(ErrorKind::Closed(closed));
-        let permit = match (self.permits.try_acquire(), &limit) {
-            (None, Some(limit)) => {
-                let (reply, alarm) = oneshot::channel();
-                let limit = limit.clone();
-                self.post(Command::Alarm { ticket, limit, reply }).map_err(refused)?;
-                guard.ticket = Some(ticket);
-                match select(pin!(self.permits.acquire()), alarm).await {
-                    Either::Left((permit, _)) => permit,
-                    Either::Right((Ok(()), _)) => return Err(Error::unsent(ErrorKind::Timeout)),
-                    Either::Right((Err(_), _)) => None,
-                }
-            }
-            (None, None) => self.permits.acquire().await,
-            (permit, _) => permit,
-        };
-        let Some(permit) = permit else { return Err(self.gone()) };
+        let permit = self.permit(&self.permits, guard, ticket, limit.as_ref()).await?;
         let (reply, answer) = oneshot::channel();
         let ask = Box::new(Ask { ticket, message, limit, reply, permit, part, feed });
         self.post(Command::Request(ask)).map_err(refused)?;
         guard.ticket = Some(ticket);
         answer.await.unwrap_or_else(|_| Err(self.gone()))
+    }
+
+    /// Waits for a permit, no longer than `limit` says.
+    async fn permit(
+        &self,
+        permits: &Arc<Permits>,
+        guard: &mut CancelOnDrop,
+        ticket: Ticket,
+        limit: Option<&TimeLimit>,
+    ) -> Result<Permit, Error> {
+        let permit = match (permits.try_acquire(), limit) {
+            (None, Some(limit)) => {
+                let (reply, alarm) = oneshot::channel();
+                let refused = |closed| Error::unsent(ErrorKind::Closed(closed));
+                let limit = limit.clone();
+                self.post(Command::Alarm { ticket, limit, reply }).map_err(refused)?;
+                guard.ticket = Some(ticket);
+                match select(pin!(permits.acquire()), alarm).await {
+                    Either::Left((permit, _)) => permit,
+                    Either::Right((Ok(()), _)) => return Err(Error::unsent(ErrorKind::Timeout)),
+                    Either::Right((Err(_), _)) => None,
+                }
+            }
+            (None, None) => permits.acquire().await,
+            (permit, _) => permit,
+        };
+        permit.ok_or_else(|| self.gone())
+    }
+
+    /// Waits until one more body may go in blocks, of at most `most`: the first caller says.
+    pub(crate) async fn upload(
+        self: Arc<Self>,
+        most: usize,
+        limit: Option<&TimeLimit>,
+    ) -> Result<Permit, Error> {
+        let permits = Arc::clone(self.uploads.get_or_init(|| Permits::new(most.max(1))));
+        let (mut guard, ticket) = self.guard();
+        self.permit(&permits, &mut guard, ticket, limit).await
     }
 
     /// Waits for the peer's CSM, or for what `limit` says, or for the connection's end.
@@ -263,12 +292,21 @@ impl Mailbox {
         let left = {
             let mut state = self.lock();
             state.closed.get_or_insert(closed);
+            self.over.store(true, Ordering::Release);
             mem::take(&mut state.inbox)
         };
         // Dropping a command tells its sender; not under the lock.
         drop(left);
         self.permits.close();
         self.ping_permits.close();
+        if let Some(uploads) = self.uploads.get() {
+            uploads.close();
+        }
+    }
+
+    /// Whether the connection is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     /// How the connection ended, `None` while it lives.

@@ -6,6 +6,7 @@ use crate::error::{Closed, ConnectError, Error, PingFailure};
 use crate::mailbox::{Answer, Command, Mailbox, TimeLimit};
 use crate::observation::ObserveBuilder;
 use crate::outgoing::{Outgoing, RequestBuilder, Via};
+use crate::permits::Permit;
 use crate::policy::{Authority, Names, Network, client_address};
 use crate::spans::asking;
 use crate::transfer::Part;
@@ -17,7 +18,7 @@ use coap_ws_core::message::uri::Uri;
 use coap_ws_core::message::{Code, Encode, Message, OptionNumber};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The other end of one connection: ask it, ping it, release it. Cheap to clone.
@@ -83,6 +84,8 @@ pub(crate) struct RemoteShared {
     tags: AtomicU32,
     pub(crate) opened: OnceLock<OpenedInfo>,
     said: Mutex<Said>,
+    /// Whether there is an Echo among it: most peers never give one.
+    pub(crate) has_echo: AtomicBool,
     /// Why the opening handshake failed.
     failed: OnceLock<Arc<ConnectError>>,
     /// Who waits for the opening handshake or the end.
@@ -149,6 +152,7 @@ impl Remote {
             tags: AtomicU32::new(1),
             opened: OnceLock::new(),
             said: Mutex::default(),
+            has_echo: AtomicBool::new(false),
             failed: OnceLock::new(),
             waiting: Waiting::default(),
             released: OnceLock::new(),
@@ -237,16 +241,20 @@ impl Remote {
         self.closed().await
     }
 
-    /// Tells `watch` of its Release and its end, also where they have been. One watches.
-    pub(crate) fn watch(&self, watch: Box<dyn Watch>) {
-        let _ = self.shared.watch.set(watch);
-        let Some(watch) = self.shared.watch.get() else { return };
+    /// Tells `watch` of its Release and its end, also where they have been. One watches; false
+    /// where another one does.
+    pub(crate) fn watch(&self, watch: Box<dyn Watch>) -> bool {
+        if self.shared.watch.set(watch).is_err() {
+            return false;
+        }
+        let Some(watch) = self.shared.watch.get() else { return false };
         if let Some(notice) = self.shared.released.get() {
             watch.released(notice);
         }
         if let Some(closed) = self.shared.mailbox.closed() {
             watch.closed(&closed);
         }
+        true
     }
 
     /// The peer has sent a Release.
@@ -312,7 +320,7 @@ impl Remote {
 
     /// Whether the connection is over.
     pub fn is_closed(&self) -> bool {
-        self.shared.mailbox.closed().is_some()
+        self.shared.mailbox.is_over()
     }
 
     /// What is known of the transport.
@@ -381,6 +389,12 @@ impl Remote {
         {
             message.name_host(&base);
         }
+    }
+
+    /// Waits until one more body may go in blocks.
+    pub(crate) async fn upload_place(&self, limit: Option<&TimeLimit>) -> Result<Permit, Error> {
+        let most = self.cutting().wise().max_own_uploads;
+        Arc::clone(&self.shared.mailbox).upload(most, limit).await
     }
 
     /// Waits for the peer's CSM, or for what `limit` says, or for the connection's end.

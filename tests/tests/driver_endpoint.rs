@@ -7,7 +7,7 @@ use coap_ws_core::message::OptionNumber;
 use coap_ws_core::pool::{Full, HeldOff, PoolConfig};
 use coap_ws_core::{CloseReason, Sent};
 use coap_ws_driver::engine::ReleaseNotice;
-use coap_ws_driver::{Endpoint, Error, ErrorKind, Remote, Request, Router, Server};
+use coap_ws_driver::{Endpoint, Error, ErrorKind, NotTaken, Remote, Request, Router, Server};
 use driver_support::{Memory, dials, silent};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -313,6 +313,11 @@ async fn who_has_connected_to_us_is_in_the_same_table() {
         .await
         .unwrap();
     let remote = endpoint.remotes().pop().expect("it is there");
+    // It tells one table of its end: another one would keep it for ever.
+    let other = self::endpoint(|_| {});
+    assert_eq!(endpoint.accepted(&remote), Err(NotTaken::Known));
+    assert_eq!(other.accepted(&remote), Err(NotTaken::Known));
+    assert_eq!((endpoint.remotes().len(), other.remotes().len()), (1, 0));
     assert_eq!(remote.info().base, None, "it has no URI");
     let answer = remote.get("/hello").send().await.unwrap();
     assert_eq!(answer.text().unwrap(), "from the device");

@@ -5,7 +5,6 @@ mod e2e_support;
 use coap_ws_core::Sent;
 use coap_ws_core::block::BlockSize;
 use coap_ws_core::pool::PoolConfig;
-use coap_ws_driver::engine::BlockWise;
 use coap_ws_driver::{ConnectError, ErrorKind};
 use coap_ws_tokio::{Client, Error, Observable, Request, Response, Router, Server};
 use e2e_support::{HANG, SECOND};
@@ -81,12 +80,7 @@ impl Killable {
 async fn bind(port: u16) -> Server {
     loop {
         match Server::bind(&format!("127.0.0.1:{port}")).await {
-            // More uploads at a time than a connection has by default.
-            Ok(server) => {
-                let mut blocks = BlockWise::default();
-                blocks.max_uploads = 64;
-                return server.block_wise(blocks);
-            }
+            Ok(server) => return server,
             Err(_) => sleep(Duration::from_millis(1)).await,
         }
     }

@@ -160,6 +160,7 @@ impl Exchange {
         mut feed: Source,
         size: BlockSize,
     ) -> Result<(Arc<Outgoing>, Response), Error> {
+        let _place = self.remote.upload_place(self.limit.as_ref()).await?;
         if self.remote.peer_settings().is_none() && size > BlockSize::B1024 {
             // Else it would go in small blocks to its end (invariant 39).
             self.remote.settled(self.limit.clone()).await;

@@ -85,8 +85,8 @@ impl<R: Runtime> Endpoint<R> {
     ///
     /// # Errors
     ///
-    /// [`Full::Accepted`]; the connection lives on outside.
-    pub fn accepted(&self, remote: &Remote) -> Result<(), Full> {
+    /// [`NotTaken`]; the connection lives on outside.
+    pub fn accepted(&self, remote: &Remote) -> Result<(), NotTaken> {
         self.shared.accepted(remote)
     }
 
@@ -119,6 +119,28 @@ impl<R: Runtime> Endpoint<R> {
         Ok(Target::new(Arc::clone(&self.shared), &root))
     }
 }
+
+/// Why an endpoint does not take a connection into its table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum NotTaken {
+    /// There are as many as there may be.
+    Full(Full),
+    /// It is in a table already, of this endpoint or of another one: a connection tells one of
+    /// its end.
+    Known,
+}
+
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(full) => full.fmt(f),
+            Self::Known => f.write_str("the connection is in the table of an endpoint already"),
+        }
+    }
+}
+
+impl std::error::Error for NotTaken {}
 
 impl<R> Clone for Endpoint<R> {
     fn clone(&self) -> Self {

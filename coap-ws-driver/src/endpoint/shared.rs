@@ -1,12 +1,13 @@
 //! What all handles of an endpoint share, of whatever runtime.
 
+use super::NotTaken;
 use super::lease::Lease;
 use super::table::{Next, Table};
 use crate::dial::{Dial, Whereto};
 use crate::engine::ReleaseNotice;
 use crate::error::{Closed, ConnectError, Error, ErrorKind};
 use crate::remote::{Remote, Watch};
-use coap_ws_core::pool::{ConnectionId, DialId, Full, Pool, PoolKey, PoolStats};
+use coap_ws_core::pool::{ConnectionId, DialId, Pool, PoolKey, PoolStats};
 use coap_ws_core::{CloseReason, Instant};
 use futures_util::future::{BoxFuture, Either, select};
 use std::future::Future;
@@ -111,7 +112,8 @@ impl Shared {
         let now = self.now();
         let id = self.table().dialled(now, dial, remote);
         match id {
-            Some(id) => self.watch(id, remote),
+            // It is new: nobody else can have heard of it.
+            Some(id) => _ = self.watch(id, remote),
             None => remote.let_go(),
         }
         self.sweep();
@@ -119,15 +121,20 @@ impl Shared {
     }
 
     /// Somebody has connected to us.
-    pub(crate) fn accepted(self: &Arc<Self>, remote: &Remote) -> Result<(), Full> {
+    pub(crate) fn accepted(self: &Arc<Self>, remote: &Remote) -> Result<(), NotTaken> {
         let now = self.now();
-        let id = self.table().accepted(now, remote)?;
-        self.watch(id, remote);
-        Ok(())
+        let id = self.table().accepted(now, remote).map_err(NotTaken::Full)?;
+        if self.watch(id, remote) {
+            return Ok(());
+        }
+        // Of one that tells another table of its end we would never hear.
+        let handle = self.table().closed(now, id, false);
+        drop(handle);
+        Err(NotTaken::Known)
     }
 
-    fn watch(self: &Arc<Self>, id: ConnectionId, remote: &Remote) {
-        remote.watch(Box::new(Watcher { shared: Arc::downgrade(self), id }));
+    fn watch(self: &Arc<Self>, id: ConnectionId, remote: &Remote) -> bool {
+        remote.watch(Box::new(Watcher { shared: Arc::downgrade(self), id }))
     }
 
     /// Sees to it that idle connections are released. One task, as long as there are any.

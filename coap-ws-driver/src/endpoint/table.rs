@@ -67,8 +67,8 @@ impl Table {
                 }
                 Route::Wait(dial) => match self.dials.get(&dial) {
                     Some(attempt) => return Next::Wait(dial, attempt.clone()),
-                    // Never: both are entered and left together.
-                    None => while !self.pool.give_up(dial) {},
+                    // Never: both are entered and left together. Nobody would drive it.
+                    None => self.pool.dial_failed(now, dial),
                 },
                 Route::HeldOff { until, why } => return Next::HeldOff { until, why },
                 Route::Full(full) => return Next::Full(full),

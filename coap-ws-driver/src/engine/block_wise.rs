@@ -32,6 +32,9 @@ pub struct BlockWise {
     /// Bodies of the peer's requests that are incomplete at a time; one more drops the oldest.
     /// 4 (T72).
     pub max_uploads: usize,
+    /// Bodies of our requests that go in blocks at a time; the next one waits. 4: what a peer like
+    /// us puts together, which would drop the oldest for a fifth.
+    pub max_own_uploads: usize,
     /// Bytes of incomplete requests and of answers that are kept for their next blocks. 16 MiB:
     /// one answer as large as a client like us takes. A server has a limit for all its
     /// connections too, [`ServerLimits::block_memory`](crate::ServerLimits).
@@ -49,6 +52,7 @@ impl Default for BlockWise {
             max_request_body: 1024 * 1024,
             max_response_body: 16 * 1024 * 1024,
             max_uploads: 4,
+            max_own_uploads: 4,
             memory: 16 * 1024 * 1024,
             idle: Duration::from_secs(60),
         }
